@@ -1,0 +1,16 @@
+export type { Check, CheckId, EvidenceResult, GpuCheckId, TdxCheckId } from './checks.ts'
+export { checkIds, gpuCheckIds, tdxCheckIds } from './checks.ts'
+export { AttestationError, type AttestationErrorCode } from './errors.ts'
+export type { GpuClaims, GpuEvidence, VerifyGpuInput } from './gpu/types.ts'
+export type {
+  AllowedMeasurement,
+  GpuPolicy,
+  TcbStatus,
+  TdAttributeAllowance,
+  TdxMeasurement,
+  TdxPolicy,
+  TrustedRoot,
+} from './policy.ts'
+export { tcbStatuses } from './policy.ts'
+export type { TdxClaims, TdxCollateral, VerifyTdxInput } from './tdx/types.ts'
+export { intelSgxRootFingerprint, nvidiaDeviceRootFingerprint, vendorOfRoot } from './vendor-roots.ts'

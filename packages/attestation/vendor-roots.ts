@@ -1,0 +1,22 @@
+/**
+ * Fingerprints of the hardware vendors' root certificates: what tells genuine from simulated.
+ *
+ */
+
+/** SHA-256 of the Intel SGX Root CA certificate, which also anchors TDX. */
+export const intelSgxRootFingerprint = '44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3'
+
+/** SHA-256 of the NVIDIA Device Identity CA certificate. */
+export const nvidiaDeviceRootFingerprint = '102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48'
+
+/** The vendor whose root this is, or null: then whatever it anchors is simulated. */
+export function vendorOfRoot(fingerprint: string): 'intel' | 'nvidia' | null {
+  switch (fingerprint) {
+    case intelSgxRootFingerprint:
+      return 'intel'
+    case nvidiaDeviceRootFingerprint:
+      return 'nvidia'
+    default:
+      return null
+  }
+}
