@@ -1,5 +1,6 @@
 export * from './errors.ts'
 export * from './hash-tree.ts'
+export * from './ordered-sum.ts'
 export * from './shape.ts'
 export * from './sorted-tree.ts'
 export * from './sum-tree.ts'

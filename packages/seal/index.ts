@@ -1,0 +1,4 @@
+export * from './age.ts'
+export * from './dsse.ts'
+export * from './errors.ts'
+export * from './signing.ts'

@@ -1,0 +1,49 @@
+/**
+ * Node evidence (spec/node-evidence.md): what makes every other signature checkable years later.
+ *
+ * It carries evidence, endorsements and keyset in one document, so that nothing has to be fetched again.
+ */
+import { z } from 'zod'
+import { hex32, nodeTerm, timestamp } from './fields.ts'
+import { gpuEvidence, keysetDigest, keysetSchema } from './keyset.ts'
+import { defineKind } from './statement.ts'
+
+const text = z.string().max(400_000)
+
+/** Intel's collateral in the spelling of DCAP tools; CRLs as PEM or hexadecimal. */
+const tdxCollateral = z.strictObject({
+  pck_crl_issuer_chain: text,
+  root_ca_crl: text,
+  pck_crl: text,
+  tcb_info_issuer_chain: text,
+  tcb_info: text,
+  tcb_info_signature: text,
+  qe_identity_issuer_chain: text,
+  qe_identity: text,
+  qe_identity_signature: text,
+})
+
+const predicate = z.strictObject({
+  ...nodeTerm,
+  takenAt: timestamp,
+  keyset: keysetSchema,
+  /** The ACI keyset (aci/1 §3.1) whose digest the keyset names. */
+  aciKeyset: z.record(z.string(), z.unknown()),
+  /** The nonce this evidence answers. */
+  nonce: hex32,
+  /** The one nonce of the term under which GPU evidence was made. */
+  gpuTermNonce: hex32,
+  cpu: z.strictObject({ kind: z.literal('tdx'), quote: text, collateral: tdxCollateral }),
+  gpus: z.array(gpuEvidence).max(16),
+  /** Certificates (base64 DER) that the chains end in; trusted only where the policy names them. */
+  roots: z.strictObject({ intel: text, nvidia: text }),
+})
+export type NodeEvidence = z.infer<typeof predicate>
+
+export const evidence = defineKind<NodeEvidence>({
+  kind: 'evidence',
+  signer: 'log',
+  visibility: 'public',
+  predicate,
+  subject: (it) => ({ name: `keyset of ${it.node} term ${it.term}`, sha256: keysetDigest(it.keyset) }),
+})

@@ -1,0 +1,15 @@
+/** The closed list of statement kinds; also the type tags of the log. */
+export const STATEMENT_KINDS = [
+  'policy',
+  'evidence',
+  'offer',
+  'contribution-receipt',
+  'manifest',
+  'training-receipt',
+  'attribution',
+  'usage-close',
+  'payout',
+  'withdrawal',
+  'withdrawal-receipt',
+] as const
+export type KindName = (typeof STATEMENT_KINDS)[number]

@@ -1,0 +1,171 @@
+/**
+ * Pool policy (spec/policy.md): what everyone agreed to before the data was known.
+ *
+ * The first version's digest names the pool for good. Later versions name the one before and take
+ * effect only after the notice that the earlier one promised.
+ */
+import { z } from 'zod'
+import { digestOf } from '#bytes'
+import {
+  amount,
+  basisPoints,
+  count,
+  currency,
+  fileEntry,
+  hex32,
+  label,
+  partsPerMillion,
+  slug,
+  timestamp,
+} from './fields.ts'
+import { defineKind } from './statement.ts'
+
+const hex48 = z.string().regex(/^[0-9a-f]{96}$/)
+
+/** One release that may run, and when. Times overlap so that a pool survives an upgrade. */
+const measurement = z.strictObject({
+  label,
+  mrTd: hex48,
+  rtmr: z.tuple([hex48, hex48, hex48, hex48]),
+  from: timestamp,
+  until: timestamp.nullable(),
+})
+export type AllowedMeasurement = z.infer<typeof measurement>
+
+const trust = z.strictObject({
+  /** Certificate fingerprints (SHA-256 of the DER) that evidence may end in. */
+  roots: z
+    .array(z.strictObject({ vendor: z.enum(['intel', 'nvidia']), sha256: hex32, simulated: z.boolean() }))
+    .min(1),
+  measurements: z.array(measurement).min(1),
+  tcbStatuses: z.array(z.string().max(40)).min(1),
+  gpu: z.strictObject({
+    architecture: z.enum(['HOPPER']),
+    devices: z.int().min(1).max(16),
+    rim: z.enum(['required', 'not-checked']),
+  }),
+  maxEvidenceAgeSeconds: z.int().min(60),
+})
+
+const base = z.strictObject({
+  /** Hugging Face id, `ORG/NAME`. */
+  name: z.string().regex(/^[\w.-]+\/[\w.-]+$/),
+  revision: z.string().max(64).nullable(),
+  files: z.array(fileEntry).min(1),
+  /** The file whose tokenizer counts, trains and serves. */
+  tokenizer: z.strictObject({ file: z.string(), sha256: hex32 }),
+  /** How messages become tokens (spec/canonical-token.md). */
+  template: z.enum(['chatml']),
+  systemPrompt: z.string().max(2000),
+})
+
+const attribution = z.strictObject({
+  method: z.enum(['tokens', 'shapley', 'leave-one-out', 'replay']),
+  /** α of the share formula (spec/attribution.md), parts per million. */
+  tokenWeight: partsPerMillion,
+  /** No contributor gets more than this part of the whole. */
+  cap: partsPerMillion,
+})
+
+const price = z.strictObject({
+  /** What buyers name in a request. */
+  model: slug,
+  serves: z.enum(['base', 'trained']),
+  promptPerMillion: amount,
+  completionPerMillion: amount,
+})
+
+const dedup = z.strictObject({
+  shingleWords: z.int().min(1).max(20),
+  /** Jaccard similarity from which two items are near-duplicates. */
+  threshold: partsPerMillion,
+  keeps: z.enum(['earliest']),
+})
+
+const log = z.strictObject({
+  origin: z.string().regex(/^[a-z0-9.-]+\/[a-z0-9./-]+$/),
+  publicKey: hex32,
+  witnesses: z.array(z.strictObject({ name: z.string().max(100), publicKey: hex32 })),
+  quorum: count,
+})
+
+const predicate = z.strictObject({
+  name: slug,
+  version: z.int().min(1),
+  /** Digest of version 1, and of the version before; both null in version 1. */
+  genesis: hex32.nullable(),
+  previous: hex32.nullable(),
+  issuedAt: timestamp,
+  effectiveAt: timestamp,
+  noticeSeconds: count,
+  operator: z.strictObject({ name: label, publicKey: hex32, payee: slug }),
+  trust,
+  base,
+  /** The trainer's recipe (spec/trainer-job.md); integers only. */
+  recipe: z.record(z.string(), z.unknown()),
+  attribution,
+  /** Commitment to the secret validation set, made before any data is known. */
+  validation: z.strictObject({ commitment: hex32, items: count }),
+  /** Sums to 10 000. */
+  split: z.strictObject({ contributors: basisPoints, operator: basisPoints }),
+  currency,
+  prices: z.array(price).min(1),
+  dedup,
+  log,
+  streamMarks: z.strictObject({ everyEvents: z.int().min(1), everySeconds: z.int().min(1) }),
+  usagePeriodSeconds: z.int().min(60),
+  receiptRetentionDays: z.int().min(1),
+  retirementDays: count,
+  minimumContributors: z.int().min(1),
+})
+export type Policy = z.infer<typeof predicate>
+
+export const policy = defineKind<Policy>({
+  kind: 'policy',
+  signer: 'operator',
+  visibility: 'public',
+  predicate: predicate
+    .refine(
+      (it) => it.split.contributors + it.split.operator === 10_000,
+      'the split must sum to 10000 basis points',
+    )
+    .refine((it) => (it.version === 1) === (it.genesis === null), 'only version 1 has no genesis')
+    .refine((it) => (it.version === 1) === (it.previous === null), 'only version 1 has no previous version')
+    .refine((it) => it.log.quorum <= it.log.witnesses.length, 'the quorum exceeds the witnesses')
+    .refine(
+      (it) => new Set(it.prices.map((one) => one.model)).size === it.prices.length,
+      'a model is priced twice',
+    )
+    .refine(
+      (it) =>
+        it.base.files.some(
+          (one) => one.name === it.base.tokenizer.file && one.sha256 === it.base.tokenizer.sha256,
+        ),
+      'the tokenizer is not one of the base files',
+    ),
+  subject: (it) => ({ name: it.base.name, sha256: baseDigest(it.base) }),
+})
+
+/** Names a base model: the digest of its id, revision and files. */
+export function baseDigest(of: {
+  name: string
+  revision: string | null
+  files: readonly z.infer<typeof fileEntry>[]
+}): string {
+  return digestOf({ name: of.name, revision: of.revision, files: of.files })
+}
+
+export function recipeDigest(of: Policy): string {
+  return digestOf(of.recipe)
+}
+
+/** Names one row of the price list, as serving receipts cite it. */
+export function priceDigest(of: Policy, model: string): string | undefined {
+  const row = of.prices.find((one) => one.model === model)
+  return row === undefined ? undefined : digestOf({ currency: of.currency, price: row })
+}
+
+/** The digest that names the pool: that of its first policy. */
+export function poolOf(of: Policy, digest: string): string {
+  return of.genesis ?? digest
+}

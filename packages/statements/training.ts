@@ -1,0 +1,84 @@
+/** Training receipt (spec/training-receipt.md): what ran on which data and what came out. */
+import { z } from 'zod'
+import { canonicalBytes, concatBytes, decodeHex, encodeHex, purposeHash, sha256Hex } from '#bytes'
+import { StatementError } from './errors.ts'
+import {
+  count,
+  fileEntry,
+  hex32,
+  nodeTerm,
+  slug,
+  sumRoot,
+  timestamp,
+  underPolicy,
+  type FileEntry,
+} from './fields.ts'
+import { defineKind, issueOf } from './statement.ts'
+
+const evaluation = z.strictObject({ set: slug, commitment: hex32, asked: count, before: count, after: count })
+
+const predicate = z.strictObject({
+  ...underPolicy,
+  ...nodeTerm,
+  run: hex32,
+  manifest: hex32,
+  base: hex32,
+  tokenizer: hex32,
+  recipe: hex32,
+  /** Digest of the evidence statement whose keyset holds the signing key: the image that ran. */
+  evidence: hex32,
+  seed: count,
+  startedAt: timestamp,
+  finishedAt: timestamp,
+  passes: z.int().min(1),
+  /** Head of the chain over the item commitments of every batch (spec/trainer-job.md). */
+  batches: z.strictObject({ steps: z.int().min(1), head: hex32 }),
+  /** Tokens trained per bundle; `general` has no leaf. */
+  tokens: z.strictObject({ tree: sumRoot, general: count }),
+  model: z.strictObject({ digest: hex32, name: slug, files: z.array(fileEntry).min(1) }),
+  evaluations: z.array(evaluation),
+  /** Canary exposure; `not-run` says so and promises nothing. */
+  canary: z.enum(['not-run']),
+})
+export type TrainingReceipt = z.infer<typeof predicate>
+
+export const trainingReceipt = defineKind<TrainingReceipt>({
+  kind: 'training-receipt',
+  signer: 'train',
+  visibility: 'public',
+  predicate: predicate.refine(
+    (it) => it.model.digest === modelDigest(it.model.files),
+    'the model digest is not that of its files',
+  ),
+  subject: (it) => ({ name: it.model.name, sha256: it.model.digest }),
+})
+
+/**
+ * The digest of a model: SHA-256 over its files' digests, concatenated in the order of their names, as
+ * the OpenSSF model-signing manifest computes its subject.
+ */
+export function modelDigest(files: readonly FileEntry[]): string {
+  const sorted = [...files].sort((left, right) => (left.name < right.name ? -1 : 1))
+  return sha256Hex(concatBytes(...sorted.map((file) => decodeHex(file.sha256))))
+}
+
+/** One bundle's leaf in the tree of trained tokens; its sum is `tokens`. */
+const tokensLeaf = z.strictObject({
+  format: z.literal('fairweight/tokens-leaf/v1'),
+  /** The key of the bundle's manifest leaf. */
+  key: hex32,
+  tokens: count,
+  salt: hex32,
+})
+export type TokensLeaf = z.infer<typeof tokensLeaf>
+
+/** Throws {@link StatementError} `document-invalid`. */
+export function readTokensLeaf(value: unknown): TokensLeaf {
+  const result = tokensLeaf.safeParse(value)
+  if (!result.success) throw new StatementError('document-invalid', `tokens leaf: ${issueOf(result.error)}`)
+  return result.data
+}
+
+export function tokensLeafDigest(of: TokensLeaf): string {
+  return encodeHex(purposeHash('fairweight/tokens-leaf/v1', canonicalBytes(of)))
+}
