@@ -1,0 +1,69 @@
+"""Packs: several dialogues behind each other without padding, none of which can see another.
+
+What all dialogues of a job begin with (the system prompt, as a rule) is in a pack once, at its front,
+and every dialogue sees it: the same numbers as if each carried its own copy, for less work.
+"""
+from dataclasses import dataclass
+
+import torch
+
+from .job import Example
+
+# Attention's cost grows with the square of a pack's length; beyond this, longer packs gain nothing.
+TOKENS = 1024
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Row r is one token. rows[j] is the row whose output predicts labels[j]; `cuts[i]` are example i's rows."""
+    ids: torch.Tensor
+    positions: torch.Tensor
+    mask: torch.Tensor
+    rows: torch.Tensor
+    labels: torch.Tensor
+    cuts: tuple[slice, ...]
+    answers: tuple[slice, ...]
+
+
+def shared_prefix(examples: tuple[Example, ...]) -> int:
+    """How many tokens all dialogues begin with. It ends before the token that predicts any first answer token."""
+    shared = min(e.answer_from for e in examples) - 1
+    first = examples[0].ids
+    for example in examples:
+        shared = next((i for i in range(shared) if example.ids[i] != first[i]), shared)
+    return shared
+
+
+def pack(examples: list[Example], prefix: int) -> Pack:
+    ids, positions, owner = list(examples[0].ids[:prefix]), list(range(prefix)), [-1] * prefix
+    rows, labels, cuts, answers = [], [], [], []
+    for number, example in enumerate(examples):
+        start = len(ids)
+        ids += example.ids[prefix:]
+        positions += range(prefix, len(example.ids))
+        owner += [number] * (len(example.ids) - prefix)
+        cuts.append(slice(start, len(ids)))
+        answers.append(slice(len(rows), len(rows) + len(example.ids) - example.answer_from))
+        rows += range(start - prefix + example.answer_from - 1, len(ids) - 1)
+        labels += example.ids[example.answer_from:]
+    return Pack(torch.tensor(ids), torch.tensor(positions), _mask(torch.tensor(owner)), torch.tensor(rows),
+                torch.tensor(labels), tuple(cuts), tuple(answers))
+
+
+def _mask(owner: torch.Tensor) -> torch.Tensor:
+    """A token sees itself and what comes before it, of its own dialogue and of the shared beginning."""
+    at = torch.arange(len(owner))
+    sees = (at[None, :] <= at[:, None]) & ((owner[None, :] == owner[:, None]) | (owner[None, :] == -1))
+    return torch.zeros(sees.shape).masked_fill_(~sees, float("-inf"))
+
+
+def groups(lengths: list[int], prefix: int, limit: int = TOKENS) -> list[list[int]]:
+    """Indices in their order, cut into packs of at most `limit` tokens (one dialogue may be longer)."""
+    found, size = [[]], prefix
+    for index, length in enumerate(lengths):
+        if found[-1] and size + length - prefix > limit:
+            found.append([])
+            size = prefix
+        found[-1].append(index)
+        size += length - prefix
+    return found

@@ -1,0 +1,134 @@
+"""Training: lower layers once, then step after step on packs of what they gave (spec/trainer-job.md, "The run").
+
+The loss of a step is the mean cross-entropy over its answers' tokens, plus, with distillation, weight ×
+the mean over its general answers' tokens of KL(base ‖ model). Nothing is drawn at random after the start.
+"""
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from . import model
+from .base import Base
+from .errors import TrainerError
+from .job import Example, Job
+from .optimizer import AdamW
+from .order import Step
+from .pack import Pack, groups, pack, shared_prefix
+from .recipe import MILLION
+
+
+def fix_arithmetic(threads: int) -> None:
+    """The same bits from the same image on the same class of machine. Once a process, before any tensor."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision("highest")
+
+
+def check_fits(job: Job, base: Base) -> None:
+    """What a job can only be refused for once the base is known."""
+    for where, part in (("examples", job.examples), ("general", job.general)):
+        for i, example in enumerate(part):
+            if max(example.ids) >= base.shape.vocabulary:
+                raise TrainerError("job-invalid", f"{where}[{i}].ids has a token the base does not have")
+    if job.recipe.layers > base.shape.layers:
+        raise TrainerError("job-invalid", "recipe.layers is more than the base has")
+    if job.recipe.max_length > base.shape.context:
+        raise TrainerError("job-invalid", "recipe.max_length is more than the base's context")
+
+
+@dataclass
+class Lower:
+    """What never changes in a run: the states that enter the first adapted layer, and the base's own last ones."""
+    prefix: torch.Tensor
+    examples: list[torch.Tensor]
+    general: list[torch.Tensor]
+    teacher: list[torch.Tensor]
+
+
+class Trainer:
+    """One job's run. Call `prepare`, then `step` for each step of the plan."""
+
+    def __init__(self, job: Job, base: Base, steps: int):
+        self._job, self._base = job, base
+        self._prefix = shared_prefix(job.examples + job.general)
+        self._rope = model.Rope(base, job.recipe.max_length)
+        self.adapter = model.Adapter(base, job.recipe, job.seed)
+        self.optimizer = AdamW(self.adapter.named(), job.recipe, steps)
+        self._lower: Lower | None = None
+
+    @torch.no_grad()
+    def prepare(self, progress) -> None:
+        """Runs the lower layers over every example, and the base's upper ones over the general text."""
+        base, first = self._base, self.adapter.first
+        everything = list(self._job.examples + self._job.general)
+        split = len(self._job.examples)
+        states: list[torch.Tensor] = []
+        teacher: list[torch.Tensor] = []
+        prefix = torch.empty(0, base.shape.width)
+        for group in groups([len(e.ids) for e in everything], self._prefix):
+            progress("cache", group[0], len(everything))
+            p = pack([everything[i] for i in group], self._prefix)
+            hidden, rope = base.tensors["embed_tokens.weight"][p.ids], self._rope.at(p.positions)
+            hidden = model.run_layers(base, range(first), hidden, rope, p.mask)
+            prefix = hidden[:self._prefix].clone() if group[0] == 0 else prefix
+            states += [hidden[cut].clone() for cut in p.cuts]
+            if group[-1] >= split:
+                upper = range(first, base.shape.layers)
+                final = model.normed(base, model.run_layers(base, upper, hidden, rope, p.mask, rows=p.rows))
+                teacher += [final[a].clone() for i, a in zip(group, p.answers) if i >= split]
+        progress("cache", len(everything), len(everything))
+        self._lower = Lower(prefix, states[:split], states[split:], teacher)
+
+    def step(self, step: Step) -> float:
+        """One update. Returns the step's answer loss before it, in nats a token."""
+        loss = self.gather(step)
+        self.optimizer.step()
+        return loss
+
+    def gather(self, step: Step) -> float:
+        """Adds the step's gradient to the optimizer's, in packs of bounded size. Returns the answer loss."""
+        job, lower = self._job, self._lower
+        parts = [(job.examples[i], lower.examples[i], None) for i in step.examples]
+        parts += [(job.general[i], lower.general[i], lower.teacher[i]) for i in step.general]
+        answers = sum(len(e.ids) - e.answer_from for e, _, t in parts if t is None)
+        general = sum(len(e.ids) - e.answer_from for e, _, t in parts if t is not None)
+        total = 0.0
+        for group in groups([len(e.ids) for e, _, _ in parts], self._prefix):
+            chosen = [parts[i] for i in group]
+            answer_loss, loss = self._losses(chosen, answers, general)
+            loss.backward()
+            total += answer_loss
+        return total
+
+    def _losses(self, chosen, answers: int, general: int):
+        """(sum of the pack's answer losses / answers, the pack's share of the step's whole loss)."""
+        examples = [e for e, _, _ in chosen]
+        p = pack(examples, self._prefix)
+        final = self._upper(p, torch.cat([self._lower.prefix] + [h for _, h, _ in chosen]))
+        learnt = [p.answers[i] for i, (_, _, t) in enumerate(chosen) if t is None]
+        kept = [p.answers[i] for i, (_, _, t) in enumerate(chosen) if t is not None]
+        end = learnt[-1].stop if learnt else 0
+        loss = torch.zeros(())
+        if learnt:
+            loss = F.cross_entropy(model.logits(self._base, final[:end]), p.labels[:end], reduction="sum") / answers
+        answer_loss = float(loss.detach())
+        if kept:
+            with torch.no_grad():
+                teacher = torch.cat([t for _, _, t in chosen if t is not None])
+                wanted = F.log_softmax(model.logits(self._base, teacher), -1)
+            given = F.log_softmax(model.logits(self._base, final[end:]), -1)
+            weight = self._job.recipe.distillation.weight_e6 / MILLION
+            loss = loss + weight / general * F.kl_div(given, wanted, reduction="sum", log_target=True)
+        return answer_loss, loss
+
+    def _upper(self, p: Pack, hidden: torch.Tensor) -> torch.Tensor:
+        layers = range(self.adapter.first, self._base.shape.layers)
+        rope = self._rope.at(p.positions)
+        return model.normed(self._base, model.run_layers(self._base, layers, hidden, rope, p.mask, self.adapter, p.rows))
+
+
+def tokens_of(job: Job, step: Step) -> int:
+    """Whole dialogues, general ones included: what the step's speed is measured in."""
+    chosen: list[Example] = [job.examples[i] for i in step.examples] + [job.general[i] for i in step.general]
+    return sum(len(e.ids) for e in chosen)
