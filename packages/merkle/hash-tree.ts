@@ -6,7 +6,14 @@
  */
 import { sha256, type Bytes } from '#bytes'
 import { MerkleError } from './errors.ts'
-import { checkIndex, completeSubtrees, consistencyRanges, inclusionRanges, type LeafRange } from './shape.ts'
+import {
+  checkIndex,
+  completeSubtrees,
+  consistencyRanges,
+  inclusionRanges,
+  type LeafRange,
+  type Subtree,
+} from './shape.ts'
 
 /** SHA-256(0x00 ‖ entry). */
 export function hashLeaf(entry: Uint8Array): Bytes {
@@ -61,6 +68,13 @@ export class HashTree {
     return this.#levels[0]![index]!
   }
 
+  /** The hash over a complete subtree. Throws {@link MerkleError} `index-invalid` where it is not complete. */
+  subtreeHash({ level, index }: Subtree): Bytes {
+    const hash = this.#levels[level]?.[index]
+    if (hash === undefined) throw new MerkleError('index-invalid', `no subtree ${index} on level ${level}`)
+    return hash
+  }
+
   root(size = this.size): Bytes {
     this.#checkPrefix(size)
     return this.#hashOf({ start: 0, end: size })
@@ -85,6 +99,6 @@ export class HashTree {
   }
 
   #hashOf(range: LeafRange): Bytes {
-    return joinSubtrees(completeSubtrees(range).map(({ level, index }) => this.#levels[level]![index]!))
+    return joinSubtrees(completeSubtrees(range).map((subtree) => this.subtreeHash(subtree)))
   }
 }
