@@ -1,0 +1,5 @@
+export * from './context.ts'
+export * from './database.ts'
+export * from './diagnostics.ts'
+export * from './http.ts'
+export * from './statement-store.ts'
