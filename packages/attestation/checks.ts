@@ -31,9 +31,9 @@ export const tdxCheckIds = [
 export const gpuCheckIds = [
   'gpu.format',
   'gpu.chain',
-  'gpu.fwid',
   'gpu.signature',
   'gpu.nonce',
+  'gpu.fwid',
   'gpu.trusted-root',
   'gpu.rim',
 ] as const
@@ -43,6 +43,41 @@ export const checkIds = [...tdxCheckIds, ...gpuCheckIds] as const
 export type TdxCheckId = (typeof tdxCheckIds)[number]
 export type GpuCheckId = (typeof gpuCheckIds)[number]
 export type CheckId = (typeof checkIds)[number]
+
+const dcap = 'Intel TDX DCAP Quoting Library API'
+const pcs = 'Intel PCS API v4'
+const pck = 'Intel SGX PCK Certificate and CRL Profile'
+const spdm = 'DMTF DSP0274 1.1'
+
+/** Which clause of which document asks for a check; the pages in spec/evidence say the same. */
+export const clauses: { readonly [id in CheckId]: string } = {
+  'tdx.quote-format': `${dcap}, A.3 TD quote format, version 4`,
+  'tdx.root': `${pck}, 2.1 root CA`,
+  'tdx.root-crl': `${pck}, 3 CRLs; RFC 5280 6.3`,
+  'tdx.pck-crl': `${pck}, 3 CRLs; RFC 5280 6.3`,
+  'tdx.tcb-info': `${pcs}, TCB info: signature and validity`,
+  'tdx.qe-identity': `${pcs}, enclave identity: signature and validity`,
+  'tdx.pck-chain': `${pck}, 2 certificates; RFC 5280 6.1`,
+  'tdx.qe-report': `${dcap}, A.3.8 QE report certification data: signature`,
+  'tdx.qe-report-data': `${dcap}, A.3.8 QE report certification data: report data`,
+  'tdx.qe-match': `${pcs}, enclave identity: verification`,
+  'tdx.quote-signature': `${dcap}, A.3.7 quote signature data`,
+  'tdx.fmspc': `${pcs}, TCB info: fmspc and pceId`,
+  'tdx.module': `${pcs}, TCB info: tdxModule and tdxModuleIdentities`,
+  'tdx.tcb-level': `${pcs}, TCB info: TCB level selection`,
+  'tdx.td-attributes': 'Intel TDX Module ABI, ATTRIBUTES of a TD',
+  'tdx.trusted-root': 'Fairweight spec/evidence/tdx, roots named by policy',
+  'tdx.tcb-status': 'Fairweight spec/evidence/tdx, statuses named by policy',
+  'tdx.measurement': 'Fairweight spec/evidence/tdx, measurements named by policy',
+  'tdx.report-data': 'Fairweight spec/evidence/tdx, report data asked for',
+  'gpu.format': `${spdm}, 10.11 measurements; NVIDIA attestation report`,
+  'gpu.chain': 'RFC 5280 6.1; NVIDIA device certificate chain',
+  'gpu.fwid': 'TCG DICE Attestation Architecture 1.0, FWID',
+  'gpu.signature': `${spdm}, 10.11.1 MEASUREMENTS signature`,
+  'gpu.nonce': `${spdm}, 10.11 GET_MEASUREMENTS nonce`,
+  'gpu.trusted-root': 'Fairweight spec/evidence/nvidia-gpu, roots named by policy',
+  'gpu.rim': 'NVIDIA reference integrity manifests',
+}
 
 export interface Check {
   readonly id: CheckId

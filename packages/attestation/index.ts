@@ -1,6 +1,7 @@
 export type { Check, CheckId, EvidenceResult, GpuCheckId, TdxCheckId } from './checks.ts'
 export { checkIds, gpuCheckIds, tdxCheckIds } from './checks.ts'
 export { AttestationError, type AttestationErrorCode } from './errors.ts'
+export { verifyGpu } from './gpu/evidence.ts'
 export type { GpuClaims, GpuEvidence, VerifyGpuInput } from './gpu/types.ts'
 export type {
   AllowedMeasurement,
@@ -12,5 +13,6 @@ export type {
   TrustedRoot,
 } from './policy.ts'
 export { tcbStatuses } from './policy.ts'
+export { verifyTdx } from './tdx/evidence.ts'
 export type { TdxClaims, TdxCollateral, VerifyTdxInput } from './tdx/types.ts'
 export { intelSgxRootFingerprint, nvidiaDeviceRootFingerprint, vendorOfRoot } from './vendor-roots.ts'

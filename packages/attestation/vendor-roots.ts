@@ -1,7 +1,8 @@
 /**
  * Fingerprints of the hardware vendors' root certificates: what tells genuine from simulated.
- *
  */
+import { demand } from './checklist.ts'
+import type { TrustedRoot } from './policy.ts'
 
 /** SHA-256 of the Intel SGX Root CA certificate, which also anchors TDX. */
 export const intelSgxRootFingerprint = '44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3'
@@ -19,4 +20,18 @@ export function vendorOfRoot(fingerprint: string): 'intel' | 'nvidia' | null {
     default:
       return null
   }
+}
+
+/**
+ * Throws {@link AttestationError} unless the policy names the root that anchored the claims. The policy
+ * must also say rightly whether it is simulated, so that a test root cannot pass for a vendor's.
+ */
+export function demandTrustedRoot(
+  claims: { readonly rootFingerprint: string; readonly simulated: boolean },
+  roots: readonly TrustedRoot[],
+): void {
+  const named = roots.find(({ fingerprint }) => fingerprint === claims.rootFingerprint)
+  demand(named !== undefined, `the policy does not name root ${claims.rootFingerprint}`)
+  const kind = claims.simulated ? 'simulated' : 'genuine'
+  demand(named.simulated === claims.simulated, `the root is ${kind}, and the policy says otherwise`)
 }
