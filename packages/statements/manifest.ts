@@ -24,8 +24,16 @@ const predicate = z.strictObject({
   items: count,
   canonicalTokens: count,
   duplicates: z.strictObject({ exact: count, near: count }),
-  /** The operator's own text against forgetting: no share. `root` is over its item commitments. */
-  general: z.strictObject({ root: hex32, items: count, canonicalTokens: count, weight: partsPerMillion }),
+  /**
+   * The operator's own text against forgetting: no share. `root` is over its item commitments; `weight` is how
+   * often a pass reads it at most, in parts per million.
+   */
+  general: z.strictObject({
+    root: hex32,
+    items: count,
+    canonicalTokens: count,
+    weight: z.int().min(0).max(1_000_000_000),
+  }),
   recipe: hex32,
   tokenizer: hex32,
 })
