@@ -23,6 +23,8 @@ const predicate = z.strictObject({
   run: hex32,
   manifest: hex32,
   base: hex32,
+  /** The float32 weights the worker trained on, as converted from the base's file (spec/trainer-job.md). */
+  converted: hex32,
   tokenizer: hex32,
   recipe: hex32,
   /** Digest of the evidence statement whose keyset holds the signing key: the image that ran. */
