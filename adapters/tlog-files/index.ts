@@ -1,0 +1,5 @@
+export { makeFolder, readIfPresent, writeDurably, type WriteFile } from './durable.ts'
+export * from './errors.ts'
+export { lockDirectory, type Lock } from './lock.ts'
+export { openLog, type FilesLog, type LogOptions, type Published, type PublishOptions } from './log.ts'
+export { requestCosignature, type CosignRequest, type WitnessAddress } from './witness-client.ts'
