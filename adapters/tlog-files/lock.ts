@@ -12,6 +12,9 @@ export interface Lock {
   release(): void
 }
 
+// A database that nothing refers to is closed by the garbage collector, and its lock with it.
+const held = new Set<DatabaseSync>()
+
 /** `directory` must exist. Throws {@link LogFilesError} `locked` where this or another process holds the directory. */
 export function lockDirectory(directory: string): Lock {
   const database = new DatabaseSync(join(directory, 'writer.lock'), { timeout: 0 })
@@ -21,9 +24,10 @@ export function lockDirectory(directory: string): Lock {
     database.close()
     throw new LogFilesError('locked', 'another writer has the directory', { cause: error })
   }
+  held.add(database)
   return {
     release: () => {
-      if (database.isOpen) database.close()
+      if (held.delete(database)) database.close()
     },
   }
 }
