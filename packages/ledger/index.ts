@@ -1,0 +1,5 @@
+export * from './amount.ts'
+export * from './errors.ts'
+export * from './ledger.ts'
+export * from './price.ts'
+export * from './split.ts'
