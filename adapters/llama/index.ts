@@ -1,0 +1,1 @@
+export { openLlama, type LlamaOptions } from './engine.ts'
