@@ -28,6 +28,9 @@ export interface CallFacts {
   readonly servedAt: number
   readonly stream: boolean
   readonly weights: WeightsLoaded
+  /** Digest of the policy, and of its price row, that the call was admitted under. */
+  readonly policy: string
+  readonly priceDigest: string
 }
 
 export interface AdmitInput {
