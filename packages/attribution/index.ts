@@ -1,0 +1,6 @@
+export * from './errors.ts'
+export * from './payout.ts'
+export { lowerBound, tokensEstimator, upperBound, type Estimator, type Score } from './score.ts'
+export * from './shares.ts'
+export * from './statement.ts'
+export type { ContributorInput, Notice } from './weights.ts'
