@@ -48,6 +48,10 @@ test('canonical JSON sorts, and refuses what two readers could read differently'
   }
 })
 
+test('a document nested without end is refused and not a crash', () => {
+  refuses('json-invalid', () => parseCanonical(encodeUtf8(`${'['.repeat(20_000)}${']'.repeat(20_000)}`)))
+})
+
 test('a payload that is not canonical is refused', () => {
   assert.deepEqual(parseCanonical(encodeUtf8('{"a":1}')), { a: 1 })
   for (const text of [

@@ -12,15 +12,26 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 /** Throws {@link BytesError} `json-invalid` on anything that is not integers-only JSON. */
 export function canonicalJson(value: unknown): string {
+  return canonical(value, 0)
+}
+
+// Deeper than any format of ours: a hostile document must end in a refusal and not in a stack overflow.
+const MAXIMUM_DEPTH = 64
+
+function canonical(value: unknown, depth: number): string {
+  if (depth > MAXIMUM_DEPTH)
+    throw new BytesError('json-invalid', `nested deeper than ${MAXIMUM_DEPTH} levels`)
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'number') return canonicalInteger(value)
   if (typeof value === 'string') return canonicalString(value)
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (Array.isArray(value)) return `[${value.map((one) => canonical(one, depth + 1)).join(',')}]`
   if (typeof value === 'object' && isPlain(value)) {
     // RFC 8785 §3.2.3 sorts by UTF-16 code units, which is how JavaScript compares strings.
     const members = Object.keys(value)
       .sort()
-      .map((key) => `${canonicalString(key)}:${canonicalJson((value as Record<string, unknown>)[key])}`)
+      .map(
+        (key) => `${canonicalString(key)}:${canonical((value as Record<string, unknown>)[key], depth + 1)}`,
+      )
     return `{${members.join(',')}}`
   }
   throw new BytesError('json-invalid', `${typeof value} has no canonical form`)

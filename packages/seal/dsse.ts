@@ -30,6 +30,8 @@ export async function signEnvelope(payload: Uint8Array, key: SigningKey): Promis
 export interface OpenedEnvelope {
   readonly payload: Bytes
   readonly signer: string
+  /** The envelope without any member that the format does not know. */
+  readonly envelope: Envelope
 }
 
 /**
@@ -50,7 +52,8 @@ export async function openEnvelope(envelope: unknown): Promise<OpenedEnvelope> {
   if (!(await isSignature(only.keyid, message, base64(only.sig)))) {
     throw new SealError('signature-invalid', `the signature of key ${only.keyid} does not verify`)
   }
-  return { payload: bytes, signer: only.keyid }
+  const bare = { payloadType, payload, signatures: [{ keyid: only.keyid, sig: only.sig }] }
+  return { payload: bytes, signer: only.keyid, envelope: bare }
 }
 
 /** PAE of DSSE §protocol: every part is preceded by its length, so parts cannot slide into each other. */

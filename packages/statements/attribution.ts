@@ -27,8 +27,19 @@ const predicate = z.strictObject({
   validation: hex32,
   contributors: z.int().min(1),
   tree: sumRoot,
-  /** Agreement with retraining; `not-measured` says so and promises nothing. */
-  fidelity: z.enum(['not-measured']),
+  /**
+   * Agreement of the shares with retraining without a contributor, and of that truth with itself from seed to
+   * seed, in parts per million; `not-measured` says so and promises nothing.
+   */
+  fidelity: z.union([
+    z.literal('not-measured'),
+    z.strictObject({
+      method: z.enum(['pearson', 'spearman']),
+      agreement: z.int(),
+      repeatability: z.int(),
+      seeds: z.int().min(1),
+    }),
+  ]),
   notices: z.array(z.enum(ATTRIBUTION_NOTICES)),
 })
 export type Attribution = z.infer<typeof predicate>
@@ -52,6 +63,7 @@ const shareLeaf = z.strictObject({
   salt: hex32,
 })
 export type ShareLeaf = z.infer<typeof shareLeaf>
+export const shareLeafSchema: z.ZodType<ShareLeaf> = shareLeaf
 
 /** Throws {@link StatementError} `document-invalid`. */
 export function readShareLeaf(value: unknown): ShareLeaf {

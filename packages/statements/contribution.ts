@@ -1,21 +1,34 @@
 /** Offer and contribution receipt (spec/offer.md, spec/contribution-receipt.md). */
 import { z } from 'zod'
-import { count, hex32, label, nodeTerm, timestamp, underPolicy } from './fields.ts'
+import { count, hex32, isDistinct, label, nodeTerm, shownText, timestamp, underPolicy } from './fields.ts'
 import { defineKind } from './statement.ts'
 
 /** The closed subset of ODRL that a pool can enforce by not releasing keys. */
 const consent = z.strictObject({
-  licence: z.string().min(1).max(100),
-  actions: z.array(z.enum(['train', 'serve-trained-model', 'evaluate'])).min(1),
+  licence: shownText(100),
+  actions: z
+    .array(z.enum(['train', 'serve-trained-model', 'evaluate']))
+    .min(1)
+    .refine(isDistinct, 'an action stands twice'),
   purpose: z.literal('language-model-fine-tuning'),
   until: timestamp.nullable(),
 })
 
-/** Where money goes. `statement` means: wait for my signed instruction. */
-const payee = z.strictObject({
-  kind: z.enum(['statement', 'iban', 'evm']),
-  reference: z.string().min(1).max(100),
-})
+/** Where money goes. `statement` means: it waits for my signed instruction. */
+export const payeeSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('statement') }),
+  z.strictObject({
+    kind: z.literal('iban'),
+    iban: z.string().regex(/^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/),
+    name: label,
+  }),
+  z.strictObject({
+    kind: z.literal('evm'),
+    chainId: z.int().min(1),
+    address: z.string().regex(/^0x[0-9a-f]{40}$/),
+  }),
+])
+export type Payee = z.infer<typeof payeeSchema>
 
 const offerPredicate = z.strictObject({
   ...underPolicy,
@@ -23,7 +36,7 @@ const offerPredicate = z.strictObject({
   nonce: hex32,
   bundle: z.strictObject({ root: hex32, items: z.int().min(1) }),
   consent,
-  payee,
+  payee: payeeSchema,
   issuedAt: timestamp,
 })
 export type Offer = z.infer<typeof offerPredicate>
@@ -62,9 +75,15 @@ export const contributionReceipt = defineKind<ContributionReceipt>({
   kind: 'contribution-receipt',
   signer: 'ingest',
   visibility: 'party',
-  predicate: receiptPredicate.refine(
-    (it) => it.accepted + it.rejected.length === it.offered,
-    'accepted and rejected do not make up what was offered',
-  ),
+  predicate: receiptPredicate
+    .refine(
+      (it) => it.accepted + it.rejected.length === it.offered,
+      'accepted and rejected do not make up what was offered',
+    )
+    .refine(
+      ({ rejected, offered }) =>
+        rejected.every(({ index }, at) => index < offered && index > (rejected[at - 1]?.index ?? -1)),
+      'the rejected items are not distinct items of the bundle in their order',
+    ),
   subject: (it) => ({ name: 'bundle', sha256: it.bundleRoot }),
 })

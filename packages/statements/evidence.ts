@@ -4,7 +4,8 @@
  * It carries evidence, endorsements and keyset in one document, so that nothing has to be fetched again.
  */
 import { z } from 'zod'
-import { hex32, nodeTerm, timestamp } from './fields.ts'
+import { aciKeysetDigest, aciKeysetSchema } from './aci-keyset.ts'
+import { hex32, isDistinct, nodeTerm, termName, timestamp } from './fields.ts'
 import { gpuEvidence, keysetDigest, keysetSchema } from './keyset.ts'
 import { defineKind } from './statement.ts'
 
@@ -23,21 +24,28 @@ const tdxCollateral = z.strictObject({
   qe_identity_signature: text,
 })
 
-const predicate = z.strictObject({
-  ...nodeTerm,
-  takenAt: timestamp,
-  keyset: keysetSchema,
-  /** The ACI keyset (aci/1 §3.1) whose digest the keyset names. */
-  aciKeyset: z.record(z.string(), z.unknown()),
-  /** The nonce this evidence answers. */
-  nonce: hex32,
-  /** The one nonce of the term under which GPU evidence was made. */
-  gpuTermNonce: hex32,
-  cpu: z.strictObject({ kind: z.literal('tdx'), quote: text, collateral: tdxCollateral }),
-  gpus: z.array(gpuEvidence).max(16),
-  /** Certificates (base64 DER) that the chains end in; trusted only where the policy names them. */
-  roots: z.strictObject({ intel: text, nvidia: text }),
-})
+const predicate = z
+  .strictObject({
+    ...nodeTerm,
+    takenAt: timestamp,
+    keyset: keysetSchema,
+    /** The ACI keyset (aci/1 §3.1) whose digest the keyset names. */
+    aciKeyset: aciKeysetSchema,
+    /** The nonce this evidence answers. */
+    nonce: hex32,
+    /** The one nonce of the term under which GPU evidence was made. */
+    gpuTermNonce: hex32,
+    cpu: z.strictObject({ kind: z.literal('tdx'), quote: text, collateral: tdxCollateral }),
+    gpus: z.array(gpuEvidence).max(16),
+    /** Certificates (base64 DER) that the chains end in; trusted only where the policy names them. */
+    roots: z.strictObject({ intel: text, nvidia: text }),
+  })
+  .refine(
+    (it) => termName(it) === termName(it.keyset),
+    'the evidence names another node or term than its keyset',
+  )
+  .refine((it) => aciKeysetDigest(it.aciKeyset) === it.keyset.aci, 'the keyset names another ACI keyset')
+  .refine((it) => isDistinct(it.gpus.map(({ certificate }) => certificate)), 'a GPU stands twice')
 export type NodeEvidence = z.infer<typeof predicate>
 
 export const evidence = defineKind<NodeEvidence>({

@@ -7,7 +7,8 @@ export const hex32 = z.string().regex(/^[0-9a-f]{64}$/)
 /** Seconds precision, UTC, one spelling: 2026-11-25T12:00:00Z. */
 export const timestamp = z
   .string()
-  .regex(/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/)
+  .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/)
+  .refine(isTime, 'no such time')
 
 /** A count that every JSON reader keeps exactly. */
 export const count = z.int().min(0)
@@ -27,8 +28,17 @@ export const currency = z.strictObject({
 /** A short machine name: a pool, a node, an account. */
 export const slug = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/)
 
-/** Something a person wrote; never trusted, only shown. */
-export const label = z.string().min(1).max(200)
+/** Something a person wrote; never trusted, only shown. No character that could move or repaint what is shown. */
+export const label = shownText(200)
+
+/** One line of text without control or formatting characters. */
+export function shownText(maximum: number) {
+  return z
+    .string()
+    .min(1)
+    .max(maximum)
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u)
+}
 
 /** Parts of ten thousand. */
 export const basisPoints = z.int().min(0).max(10_000)
@@ -37,10 +47,23 @@ export const basisPoints = z.int().min(0).max(10_000)
 export const partsPerMillion = z.int().min(0).max(1_000_000)
 
 export const fileEntry = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/),
+  /** A relative path with `/`; no step leads out of the folder. */
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/)
+    .refine(
+      (name) => name.split('/').every((step) => !['', '.', '..'].includes(step)),
+      'a step of the path is not a name',
+    ),
   sha256: hex32,
   size: count,
 })
+
+/** Files of one thing: no name twice. */
+export const fileList = z
+  .array(fileEntry)
+  .min(1)
+  .refine((files) => isDistinct(files.map(({ name }) => name)), 'a file name stands twice')
 export type FileEntry = z.infer<typeof fileEntry>
 
 /** Root of a sorted tree (spec/merkle.md): `size` leaves. */
@@ -58,4 +81,19 @@ export const nodeTerm = { node: slug, term: z.int().min(1) }
 /** A timestamp as statements write it. */
 export function formatTime(time: Date): string {
   return `${time.toISOString().slice(0, 19)}Z`
+}
+
+/** True for a time that is on the calendar: 31 February has the right shape and is none. */
+function isTime(text: string): boolean {
+  const time = new Date(text)
+  return !Number.isNaN(time.getTime()) && formatTime(time) === text
+}
+
+export function isDistinct(values: readonly string[]): boolean {
+  return new Set(values).size === values.length
+}
+
+/** One text for a node's term, to find repeats by. */
+export function termName({ node, term }: { readonly node: string; readonly term: number }): string {
+  return `${node}/${term}`
 }

@@ -1,3 +1,4 @@
+export * from './aci-keyset.ts'
 export * from './attribution.ts'
 export * from './contribution.ts'
 export * from './errors.ts'

@@ -61,6 +61,7 @@ export function itemSalt(bundleSecret: Uint8Array, index: number): Bytes {
 }
 
 export function itemCommitment(of: Item, salt: Uint8Array): Bytes {
+  if (salt.length !== 32) throw new StatementError('document-invalid', 'a salt has 32 bytes')
   return purposeHash('fairweight/item/v1', salt, itemBytes(of))
 }
 
@@ -71,6 +72,11 @@ export function commitBundle(
 ): { commitments: Bytes[]; root: string } {
   const commitments = items.map((one, index) => itemCommitment(one, itemSalt(bundleSecret, index)))
   return { commitments, root: encodeHex(treeRoot(commitments)) }
+}
+
+/** What a policy says about its secret validation set: salted, so that nobody guesses the questions from it. */
+export function validationCommitment(items: readonly Item[], secret: Uint8Array): string {
+  return commitBundle(items, secret).root
 }
 
 /** The first record of a sealed bundle: ties the ciphertext to one offer, so that it cannot be claimed by another. */
@@ -85,6 +91,7 @@ const bundleHeader = z.strictObject({
   items: count,
 })
 export type BundleHeader = z.infer<typeof bundleHeader>
+export const bundleHeaderSchema: z.ZodType<BundleHeader> = bundleHeader
 
 /** A sealed bundle's plaintext: the header, then one canonical item a line. */
 export function encodeBundle(header: BundleHeader, items: readonly Item[]): Bytes {

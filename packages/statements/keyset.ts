@@ -7,19 +7,28 @@
 import { z } from 'zod'
 import { canonicalBytes, digestOf, sha256, type Bytes } from '#bytes'
 import { StatementError } from './errors.ts'
-import { hex32, nodeTerm, timestamp } from './fields.ts'
+import { hex32, isDistinct, nodeTerm, timestamp } from './fields.ts'
 import { issueOf, ROLES, type Role } from './statement.ts'
 
-const key = z.strictObject({
-  role: z.enum(ROLES),
-  algorithm: z.enum(['ed25519', 'age-mlkem768x25519']),
-  /** Hexadecimal for Ed25519, an age recipient for the pool key. */
-  publicKey: z.string().min(10).max(4000),
-})
+const signingRoles = ROLES.filter((role) => role !== 'pool')
+
+const key = z.discriminatedUnion('algorithm', [
+  z.strictObject({ role: z.enum(signingRoles), algorithm: z.literal('ed25519'), publicKey: hex32 }),
+  z.strictObject({
+    role: z.literal('pool'),
+    algorithm: z.literal('age-mlkem768x25519'),
+    publicKey: z
+      .string()
+      .max(4000)
+      .regex(/^age1pq1[02-9ac-hj-np-z]+$/),
+  }),
+])
 
 const keyset = z
   .strictObject({
     format: z.literal('fairweight/keyset/v1'),
+    /** Digest of the pool's first policy: keys of one pool are no keys of another. */
+    pool: hex32,
     ...nodeTerm,
     issuedAt: timestamp,
     notAfter: timestamp,
@@ -27,10 +36,8 @@ const keyset = z
     /** Digest of the ACI keyset this node serves under, `sha256:` and hexadecimal. */
     aci: z.string().regex(/^sha256:[0-9a-f]{64}$/),
   })
-  .refine(
-    (it) => new Set(it.keys.map((one) => one.publicKey)).size === it.keys.length,
-    'a key stands in two roles',
-  )
+  .refine((it) => isDistinct(it.keys.map(({ publicKey }) => publicKey)), 'a key stands in two roles')
+  .refine((it) => it.issuedAt < it.notAfter, 'the keyset ends before it begins')
 export type Keyset = z.infer<typeof keyset>
 export const keysetSchema: z.ZodType<Keyset> = keyset
 
@@ -64,7 +71,11 @@ export type GpuEvidence = z.infer<typeof gpuEvidence>
 /** 32 bytes that GPU evidence is made over: names the keyset and one nonce a term. */
 export function gpuNonce(of: Keyset, termNonce: string): Bytes {
   return sha256(
-    canonicalBytes({ purpose: 'fairweight/gpu-nonce/v1', keyset: keysetDigest(of), nonce: termNonce }),
+    canonicalBytes({
+      purpose: 'fairweight/gpu-nonce/v1',
+      keyset: keysetDigest(of),
+      nonce: hex32.parse(termNonce),
+    }),
   )
 }
 
@@ -74,7 +85,7 @@ export function challenge(of: Keyset, clientNonce: string, gpus: readonly GpuEvi
     canonicalBytes({
       purpose: 'fairweight/challenge/v1',
       keyset: keysetDigest(of),
-      nonce: clientNonce,
+      nonce: hex32.parse(clientNonce),
       gpu: digestOf(gpus),
     }),
   )

@@ -13,10 +13,14 @@ import { issueOf } from './statement.ts'
 
 const logLeaf = z.strictObject({ type: z.enum(STATEMENT_KINDS), digest: hex32 })
 export type LogLeaf = z.infer<typeof logLeaf>
+export const logLeafSchema: z.ZodType<LogLeaf> = logLeaf
 
 /** The leaf for a statement: `digest` hides the statement's digest behind 32 secret bytes. */
 export function logLeafOf(type: LogLeaf['type'], statementDigest: string, salt: string): LogLeaf {
-  const digest = purposeHash('fairweight/log-leaf/v1', decodeHex(salt), decodeHex(statementDigest))
+  const [hiding, hidden] = [decodeHex(salt), decodeHex(statementDigest)]
+  if (hiding.length !== 32 || hidden.length !== 32)
+    throw new StatementError('document-invalid', 'salt and digest have 32 bytes each')
+  const digest = purposeHash('fairweight/log-leaf/v1', hiding, hidden)
   return { type, digest: encodeHex(digest) }
 }
 

@@ -7,7 +7,17 @@
 import { z } from 'zod'
 import { canonicalBytes, encodeHex, purposeHash } from '#bytes'
 import { StatementError } from './errors.ts'
-import { count, hex32, nodeTerm, partsPerMillion, timestamp, treeRoot, underPolicy } from './fields.ts'
+import {
+  count,
+  hex32,
+  isDistinct,
+  nodeTerm,
+  partsPerMillion,
+  termName,
+  timestamp,
+  treeRoot,
+  underPolicy,
+} from './fields.ts'
 import { defineKind, issueOf } from './statement.ts'
 
 const predicate = z.strictObject({
@@ -43,10 +53,16 @@ export const manifest = defineKind<Manifest>({
   kind: 'manifest',
   signer: 'mix',
   visibility: 'public',
-  predicate: predicate.refine(
-    (it) => it.bundles.included + it.bundles.excluded + it.bundles.withdrawn === it.tree.size,
-    'included, excluded and withdrawn do not make up the tree',
-  ),
+  predicate: predicate
+    .refine(
+      (it) => it.bundles.included + it.bundles.excluded + it.bundles.withdrawn === it.tree.size,
+      'included, excluded and withdrawn do not make up the tree',
+    )
+    .refine(
+      (it) => it.cutOff.reduce((sum, { sequence }) => sum + sequence, 0) === it.tree.size,
+      'the cut-off counts another number of receipts than the tree holds',
+    )
+    .refine((it) => isDistinct(it.cutOff.map(termName)), 'a term stands twice in the cut-off'),
   subject: (it) => ({ name: 'dataset', sha256: it.tree.root }),
 })
 
@@ -68,6 +84,8 @@ const leaf = z
     /** Of the items that train, each once. */
     canonicalTokens: count,
     weight: partsPerMillion,
+    /** The withdrawal that took the bundle out; null where nobody did. */
+    withdrawal: hex32.nullable(),
     salt: hex32,
   })
   .refine(
@@ -78,7 +96,12 @@ const leaf = z
     (it) => (it.disposition === 'excluded') === (it.reason !== null),
     'exactly an excluded bundle has a reason',
   )
+  .refine(
+    (it) => (it.disposition === 'withdrawn') === (it.withdrawal !== null),
+    'exactly a withdrawn bundle names its withdrawal',
+  )
 export type ManifestLeaf = z.infer<typeof leaf>
+export const manifestLeafSchema: z.ZodType<ManifestLeaf> = leaf
 
 /** Throws {@link StatementError} `document-invalid`. */
 export function readManifestLeaf(value: unknown): ManifestLeaf {

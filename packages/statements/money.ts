@@ -1,6 +1,7 @@
 /** Usage close and payout statement (spec/usage-close.md, spec/payout.md): from calls to cents. */
 import { z } from 'zod'
-import { canonicalBytes, encodeHex, purposeHash } from '#bytes'
+import { canonicalBytes, decodeHex, encodeHex, purposeHash } from '#bytes'
+import type { Payee } from './contribution.ts'
 import { StatementError } from './errors.ts'
 import {
   amount,
@@ -8,8 +9,10 @@ import {
   count,
   currency,
   hex32,
+  isDistinct,
   nodeTerm,
   sumRoot,
+  termName,
   timestamp,
   underPolicy,
 } from './fields.ts'
@@ -54,16 +57,31 @@ export const usageClose = defineKind<UsageClose>({
       (it) => it.models.reduce((all, one) => all + one.calls, 0) === it.calls,
       'the models’ calls do not make up all calls',
     )
+    .refine((it) => isDistinct(it.models.map((one) => `${one.serves} ${one.model}`)), 'a model stands twice')
+    .refine((it) => it.ranges.every((one) => one.last >= one.first - 1), 'a range ends before it begins')
+    .refine((it) => isDistinct(it.ranges.map(termName)), 'a term stands twice in the ranges')
     .refine(
       (it) => it.ranges.reduce((all, one) => all + one.last - one.first + 1, 0) === it.calls,
       'the ranges do not make up all calls',
-    ),
+    )
+    .refine((it) => it.from <= it.closedAt, 'the period ends before it begins'),
   subject: (it) => ({ name: `usage of period ${it.period}`, sha256: it.tree.root }),
 })
 
-/** One admitted call. `receipt` is SHA-256 over the canonical serving receipt, signature included. */
-const usageLeaf = z.strictObject({ ...nodeTerm, sequence: z.int().min(1), amount, receipt: hex32 })
+/**
+ * One admitted call, public. It names the model, so that anyone can re-sum the close by model, and the receipt,
+ * which only its buyer can recognise: SHA-256 over the canonical serving receipt, signature included.
+ */
+const usageLeaf = z.strictObject({
+  ...nodeTerm,
+  sequence: z.int().min(1),
+  model: hex32,
+  serves: z.enum(['base', 'trained']),
+  amount,
+  receipt: hex32,
+})
 export type UsageLeaf = z.infer<typeof usageLeaf>
+export const usageLeafSchema: z.ZodType<UsageLeaf> = usageLeaf
 export const usageLeavesSchema: z.ZodType<UsageLeaf[]> = z.array(usageLeaf)
 
 export function usageLeafDigest(of: UsageLeaf): string {
@@ -103,7 +121,23 @@ export const payout = defineKind<Payout>({
   kind: 'payout',
   signer: 'ledger',
   visibility: 'public',
-  predicate: payoutPredicate,
+  predicate: payoutPredicate
+    .refine(
+      (it) => it.split.contributors + it.split.operator === 10_000,
+      'the split must sum to 10000 basis points',
+    )
+    .refine((it) => isDistinct(it.models.map(({ model }) => model)), 'a model stands twice')
+    .refine(
+      (it) => sum(it.models.map(({ revenue }) => revenue)) === BigInt(it.revenue),
+      'the models’ revenue does not make up the revenue',
+    )
+    .refine(
+      (it) =>
+        it.models.every(
+          (one) => sum([one.contributors, one.operator, one.remainder]) === BigInt(one.revenue),
+        ),
+      'a model’s parts do not make up its revenue',
+    ),
   subject: (it) => ({ name: 'payouts', sha256: it.cumulative.root }),
 })
 
@@ -112,11 +146,20 @@ const payoutLeaf = z.strictObject({
   format: z.literal('fairweight/payout-leaf/v1'),
   /** A contributor's public key, or the operator's. */
   payee: hex32,
-  period: amount,
+  /** What this statement added. */
+  amount,
   cumulative: amount,
+  /** Where it goes: `destinationOf` the payee in the contributor's newest logged offer; null for the operator. */
+  destination: hex32.nullable(),
   salt: hex32,
 })
 export type PayoutLeaf = z.infer<typeof payoutLeaf>
+export const payoutLeafSchema: z.ZodType<PayoutLeaf> = payoutLeaf
+
+/** Binds where money goes to a leaf, under the leaf's own salt. */
+export function destinationOf(payee: Payee, salt: string): string {
+  return encodeHex(purposeHash('fairweight/destination/v1', decodeHex(salt), canonicalBytes(payee)))
+}
 
 /** Throws {@link StatementError} `document-invalid`. */
 export function readPayoutLeaf(value: unknown): PayoutLeaf {

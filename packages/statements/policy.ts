@@ -11,25 +11,32 @@ import {
   basisPoints,
   count,
   currency,
-  fileEntry,
+  fileList,
+  formatTime,
   hex32,
+  isDistinct,
   label,
   partsPerMillion,
+  shownText,
   slug,
   timestamp,
+  type FileEntry,
 } from './fields.ts'
-import { defineKind } from './statement.ts'
+import { defineKind, type Statement } from './statement.ts'
 
 const hex48 = z.string().regex(/^[0-9a-f]{96}$/)
 
 /** One release that may run, and when. Times overlap so that a pool survives an upgrade. */
-const measurement = z.strictObject({
-  label,
-  mrTd: hex48,
-  rtmr: z.tuple([hex48, hex48, hex48, hex48]),
-  from: timestamp,
-  until: timestamp.nullable(),
-})
+const measurement = z
+  .strictObject({
+    kind: z.literal('tdx'),
+    label,
+    mrTd: hex48,
+    rtmr: z.tuple([hex48, hex48, hex48, hex48]),
+    from: timestamp,
+    until: timestamp.nullable(),
+  })
+  .refine((it) => it.until === null || it.from < it.until, 'a measurement ends before it begins')
 export type AllowedMeasurement = z.infer<typeof measurement>
 
 const trust = z.strictObject({
@@ -38,7 +45,19 @@ const trust = z.strictObject({
     .array(z.strictObject({ vendor: z.enum(['intel', 'nvidia']), sha256: hex32, simulated: z.boolean() }))
     .min(1),
   measurements: z.array(measurement).min(1),
-  tcbStatuses: z.array(z.string().max(40)).min(1),
+  /** Intel's words; `Revoked` cannot be accepted. */
+  tcbStatuses: z
+    .array(
+      z.enum([
+        'UpToDate',
+        'SWHardeningNeeded',
+        'ConfigurationNeeded',
+        'ConfigurationAndSWHardeningNeeded',
+        'OutOfDate',
+        'OutOfDateConfigurationNeeded',
+      ]),
+    )
+    .min(1),
   gpu: z.strictObject({
     architecture: z.enum(['HOPPER']),
     devices: z.int().min(1).max(16),
@@ -49,9 +68,9 @@ const trust = z.strictObject({
 
 const base = z.strictObject({
   /** Hugging Face id, `ORG/NAME`. */
-  name: z.string().regex(/^[\w.-]+\/[\w.-]+$/),
+  name: z.string().regex(/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/),
   revision: z.string().max(64).nullable(),
-  files: z.array(fileEntry).min(1),
+  files: fileList,
   /** The file whose tokenizer counts, trains and serves. */
   tokenizer: z.strictObject({ file: z.string(), sha256: hex32 }),
   /** How messages become tokens (spec/canonical-token.md). */
@@ -65,6 +84,9 @@ const attribution = z.strictObject({
   tokenWeight: partsPerMillion,
   /** No contributor gets more than this part of the whole. */
   cap: partsPerMillion,
+  /** How many seeds and coalitions the estimator runs (0: all of them): nothing is left to choose afterwards. */
+  seeds: z.int().min(1),
+  coalitions: count,
 })
 
 const price = z.strictObject({
@@ -82,12 +104,21 @@ const dedup = z.strictObject({
   keeps: z.enum(['earliest']),
 })
 
-const log = z.strictObject({
-  origin: z.string().regex(/^[a-z0-9.-]+\/[a-z0-9./-]+$/),
-  publicKey: hex32,
-  witnesses: z.array(z.strictObject({ name: z.string().max(100), publicKey: hex32 })),
-  quorum: count,
-})
+const log = z
+  .strictObject({
+    origin: z.string().regex(/^[a-z0-9.-]+\/[a-z0-9./-]+$/),
+    publicKey: hex32,
+    witnesses: z.array(z.strictObject({ name: shownText(100), publicKey: hex32 })),
+    quorum: count,
+    /** A log whose newest cosignature is older than this may be hiding something. */
+    maxCheckpointAgeSeconds: z.int().min(60),
+  })
+  .refine((it) => it.quorum <= it.witnesses.length, 'the quorum exceeds the witnesses')
+  .refine((it) => isDistinct(it.witnesses.map(({ name }) => name)), 'a witness name stands twice')
+  .refine(
+    (it) => isDistinct([it.publicKey, ...it.witnesses.map(({ publicKey }) => publicKey)]),
+    'a key stands twice among log and witnesses',
+  )
 
 const predicate = z.strictObject({
   name: slug,
@@ -102,9 +133,9 @@ const predicate = z.strictObject({
   trust,
   base,
   /** The trainer's recipe (spec/trainer-job.md); integers only. */
-  recipe: z.record(z.string(), z.unknown()),
+  recipe: z.record(z.string().regex(/^[a-z][A-Za-z0-9_]*$/), z.unknown()),
   attribution,
-  /** Commitment to the secret validation set, made before any data is known. */
+  /** Commitment to the secret validation set (`validationCommitment`), made before any data is known. */
   validation: z.strictObject({ commitment: hex32, items: count }),
   /** Sums to 10 000. */
   split: z.strictObject({ contributors: basisPoints, operator: basisPoints }),
@@ -131,7 +162,7 @@ export const policy = defineKind<Policy>({
     )
     .refine((it) => (it.version === 1) === (it.genesis === null), 'only version 1 has no genesis')
     .refine((it) => (it.version === 1) === (it.previous === null), 'only version 1 has no previous version')
-    .refine((it) => it.log.quorum <= it.log.witnesses.length, 'the quorum exceeds the witnesses')
+    .refine((it) => it.issuedAt <= it.effectiveAt, 'a policy takes effect before it is issued')
     .refine(
       (it) => new Set(it.prices.map((one) => one.model)).size === it.prices.length,
       'a model is priced twice',
@@ -150,7 +181,7 @@ export const policy = defineKind<Policy>({
 export function baseDigest(of: {
   name: string
   revision: string | null
-  files: readonly z.infer<typeof fileEntry>[]
+  files: readonly FileEntry[]
 }): string {
   return digestOf({ name: of.name, revision: of.revision, files: of.files })
 }
@@ -168,4 +199,32 @@ export function priceDigest(of: Policy, model: string): string | undefined {
 /** The digest that names the pool: that of its first policy. */
 export function poolOf(of: Policy, digest: string): string {
   return of.genesis ?? digest
+}
+
+/**
+ * Why `next` may not follow `previous`, or undefined where it may (spec/policy.md §succession).
+ *
+ * The one before signs the one after, so a changed operator key is signed by the old one. What would move
+ * history away, or choose the exam after the data is seen, cannot change.
+ */
+export function refusalToFollow(previous: Statement<Policy>, next: Statement<Policy>): string | undefined {
+  const [before, after] = [previous.predicate, next.predicate]
+  if (next.signer !== before.operator.publicKey)
+    return 'it is not signed by the operator of the policy before'
+  if (after.version !== before.version + 1)
+    return `version ${after.version} does not follow version ${before.version}`
+  if (after.previous !== previous.digest) return 'it names another policy as the one before'
+  if (after.genesis !== poolOf(before, previous.digest)) return 'it belongs to another pool'
+  const earliest = formatTime(new Date(new Date(after.issuedAt).getTime() + before.noticeSeconds * 1000))
+  if (after.effectiveAt < earliest) return `it takes effect before its notice has passed at ${earliest}`
+  const fixed = ({ name, currency, validation, log: { origin, publicKey } }: Policy) =>
+    digestOf({ name, currency, validation, origin, publicKey })
+  if (fixed(before) !== fixed(after))
+    return 'it changes the name, currency, validation set or log of the pool'
+  return undefined
+}
+
+/** True where the policy begins a pool: version 1, signed by the operator it names. */
+export function isGenesis({ predicate, signer }: Statement<Policy>): boolean {
+  return predicate.version === 1 && signer === predicate.operator.publicKey
 }

@@ -7,15 +7,19 @@
 import { z } from 'zod'
 import { decodeHex, encodeHex, type Bytes } from '#bytes'
 import type { PresenceProof, SumNode, SumProof, SumRoot } from '#merkle'
-import type { Envelope } from '#seal'
+import { IN_TOTO_PAYLOAD_TYPE } from '#seal'
 import { StatementError } from './errors.ts'
-import { amount, count, hex32, slug, timestamp } from './fields.ts'
+import { amount, count, hex32, isDistinct, slug, timestamp } from './fields.ts'
 import { STATEMENT_KINDS } from './kinds.ts'
 import { usageLeavesSchema } from './money.ts'
 import { servingReceiptSchema } from './serving.ts'
 import { issueOf } from './statement.ts'
 
-const envelope = z.custom<Envelope>((value) => typeof value === 'object' && value !== null)
+const envelope = z.strictObject({
+  payloadType: z.literal(IN_TOTO_PAYLOAD_TYPE),
+  payload: z.string().max(4_000_000),
+  signatures: z.tuple([z.strictObject({ keyid: hex32, sig: z.string().max(200) })]),
+})
 
 /** A statement as published: envelope, its place in the log and the salt that links it to its leaf. */
 const publicStatement = z.strictObject({
@@ -52,6 +56,8 @@ const record = z.strictObject({
       tokenizer: hex32,
     }),
   ),
+  /** Cosigned checkpoints kept through time, oldest first: only witnesses' clocks bound when something was said. */
+  checkpoints: z.array(z.string().max(20_000)).max(10_000),
   /** The period that is still open and when it will be closed; null before the first call. */
   openPeriod: z.strictObject({ period: z.int().min(1), closesBy: timestamp }).nullable(),
 })
@@ -76,11 +82,15 @@ const sumProven = z.strictObject({
   proof: sumProof,
 })
 
+/** A statement of the party's own, and where the log has it. */
+const logged = z.strictObject({ envelope, leafIndex: count, salt: hex32 })
+
 /** What a contributor keeps: own statements whole, and own leaves with proofs to public roots. */
 const contributionRecord = z.strictObject({
   format: z.literal('fairweight/contribution-record/v1'),
-  offer: z.strictObject({ envelope, leafIndex: count, salt: hex32 }),
-  receipt: z.strictObject({ envelope, leafIndex: count, salt: hex32 }),
+  offer: logged,
+  receipt: logged,
+  withdrawals: z.array(z.strictObject({ withdrawal: logged, receipt: logged.nullable() })),
   manifests: z.array(
     z.strictObject({ statement: hex32, leaf: z.record(z.string(), z.unknown()), proof: presence }),
   ),
@@ -99,13 +109,16 @@ export function readContributionRecord(value: unknown): ContributionRecord {
 }
 
 /** What a buyer keeps of one call. Bodies are optional: with them the hashes are checked too. */
-const callRecord = z.strictObject({
-  format: z.literal('fairweight/call-record/v1'),
-  receipt: servingReceiptSchema,
-  /** Base64 of the bytes on the wire; null where the buyer kept none. */
-  request: z.string().nullable(),
-  response: z.string().nullable(),
-})
+const callRecord = z
+  .strictObject({
+    format: z.literal('fairweight/call-record/v1'),
+    /** Null where the answer was cut off and no receipt came: then the stream marks in `response` are the proof. */
+    receipt: servingReceiptSchema.nullable(),
+    /** Base64 of the bytes on the wire; null where the buyer kept none. */
+    request: z.string().nullable(),
+    response: z.string().nullable(),
+  })
+  .refine((it) => it.receipt !== null || it.response !== null, 'neither a receipt nor an answer')
 export type CallRecord = z.infer<typeof callRecord>
 
 /** Throws {@link StatementError} `document-invalid`. */
@@ -116,18 +129,24 @@ export function readCallRecord(value: unknown): CallRecord {
 }
 
 /** What an auditor brings: got elsewhere, never from the node that is audited (spec/anchors.md). */
-const anchors = z.strictObject({
-  format: z.literal('fairweight/anchors/v1'),
-  /** Digest of the pool's first policy, or of a later one; or the operator's key; at least one. */
-  policy: hex32.nullable(),
-  operator: hex32.nullable(),
-  /** Witness keys that the auditor knows to be independent. */
-  witnesses: z.array(z.strictObject({ name: z.string(), publicKey: hex32 })),
-  /** Roots beyond the vendors' own that the auditor accepts, as SHA-256 of the DER: a simulator's, for instance. */
-  simulatedRoots: z.array(hex32),
-  /** A checkpoint seen earlier: the log must have grown from it. */
-  checkpoint: z.strictObject({ size: count, root: hex32 }).nullable(),
-})
+const anchors = z
+  .strictObject({
+    format: z.literal('fairweight/anchors/v1'),
+    /** Digest of the pool's first policy, or of a later one; or the operator's key; at least one. */
+    policy: hex32.nullable(),
+    operator: hex32.nullable(),
+    /** Witness keys that the auditor knows to be independent. */
+    witnesses: z.array(z.strictObject({ name: z.string().max(100), publicKey: hex32 })),
+    /** How many of them must have cosigned. */
+    quorum: count,
+    /** Roots beyond the vendors' own that the auditor accepts, as SHA-256 of the DER: a simulator's, for instance. */
+    simulatedRoots: z.array(hex32),
+    /** A checkpoint seen earlier: the log must have grown from it. */
+    checkpoint: z.strictObject({ size: count, root: hex32 }).nullable(),
+  })
+  .refine((it) => it.policy !== null || it.operator !== null, 'neither a policy nor an operator is named')
+  .refine((it) => isDistinct(it.witnesses.map(({ publicKey }) => publicKey)), 'a witness stands twice')
+  .refine((it) => it.quorum <= it.witnesses.length, 'the quorum exceeds the witnesses')
 export type Anchors = z.infer<typeof anchors>
 
 /** Throws {@link StatementError} `document-invalid`. */

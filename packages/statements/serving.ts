@@ -5,41 +5,14 @@
  * what weights answered, what it cost, and how the answer ended.
  */
 import { z } from 'zod'
-import { canonicalBytes, canonicalJson, decodeHex, digestOf, encodeHex, sha256, type Bytes } from '#bytes'
+import { canonicalBytes, canonicalJson, decodeHex, digestOf, encodeHex, sha256 } from '#bytes'
 import { isSignature, type SigningKey } from '#seal'
 import { StatementError } from './errors.ts'
-import { amount, count, currency, hex32, nodeTerm, timestamp } from './fields.ts'
+import { aciKeysetDigest, type AciKeyset } from './aci-keyset.ts'
+import { amount, count, currency, hex32, isDistinct, nodeTerm, timestamp } from './fields.ts'
 import { issueOf } from './statement.ts'
 
 const prefixed = z.string().regex(/^sha256:[0-9a-f]{64}$/)
-
-const aciKeyset = z.strictObject({
-  subject: z.string().nullable(),
-  not_after: count,
-  receipt_signing_keys: z.array(
-    z.strictObject({ key_id: z.string(), algo: z.string(), public_key: z.string() }),
-  ),
-  e2ee_public_keys: z.array(z.strictObject({ key_id: z.string(), algo: z.string(), public_key: z.string() })),
-  tls_public_keys: z.array(z.strictObject({ spki_sha256: hex32, domain: z.string().optional() })),
-})
-export type AciKeyset = z.infer<typeof aciKeyset>
-
-/** Throws {@link StatementError} `document-invalid`. */
-export function readAciKeyset(value: unknown): AciKeyset {
-  const result = aciKeyset.safeParse(value)
-  if (!result.success) throw new StatementError('document-invalid', `ACI keyset: ${issueOf(result.error)}`)
-  return result.data
-}
-
-/** `sha256:` and hexadecimal (aci/1 §3.1). */
-export function aciKeysetDigest(of: AciKeyset): string {
-  return `sha256:${digestOf(of)}`
-}
-
-/** The 32 bytes that ACI's own quote carries (aci/1 §3.2). */
-export function aciReportData(keysetDigest: string, nonce: string | null): Bytes {
-  return sha256(canonicalBytes({ keyset_digest: keysetDigest, nonce, purpose: 'aci.report_data.v1' }))
-}
 
 /** How an admitted answer can end. */
 export const ENDINGS = ['complete', 'length', 'aborted', 'engine-error', 'drained'] as const
@@ -55,6 +28,9 @@ const weightsLoaded = z.strictObject({
   /** Digest of the training receipt the adapter comes from; null for the bare base. */
   training_receipt: hex32.nullable(),
 })
+const isWholeWeights = (it: z.infer<typeof weightsLoaded>) =>
+  (it.serves === 'trained') === (it.model_digest !== null) &&
+  (it.serves === 'trained') === (it.training_receipt !== null)
 
 const usageMetered = z.strictObject({
   type: z.literal('usage.metered'),
@@ -100,6 +76,22 @@ export type ReceiptEvent = z.infer<typeof event>
 export type WeightsLoaded = z.infer<typeof weightsLoaded>
 export type UsageMetered = z.infer<typeof usageMetered>
 
+/** An admitted call names weights, price and end; a refusal none of them, and why. */
+function isWholeLog(events: readonly z.infer<typeof event>[]): boolean {
+  const has = (type: string) => events.some((one) => one.type === type)
+  const admitted = ['weights.loaded', 'usage.metered', 'response.ended']
+  const weights = events.find((one) => one.type === 'weights.loaded')
+  const ended = events.find((one) => one.type === 'response.ended')
+  if (!has('response.returned')) return false
+  if (has('request.refused')) return !admitted.some(has)
+  return (
+    admitted.every(has) &&
+    weights !== undefined &&
+    isWholeWeights(weights) &&
+    (ended?.marks === 0) === (ended?.chain === null)
+  )
+}
+
 const servingReceipt = z
   .strictObject({
     api_version: z.literal('aci/1'),
@@ -115,10 +107,8 @@ const servingReceipt = z
     signature: z.string().regex(/^[0-9a-f]{128}$/),
   })
   .refine((it) => it.event_log[0]?.type === 'request.received', 'the first event must be request.received')
-  .refine(
-    (it) => new Set(it.event_log.map((one) => one.type)).size === it.event_log.length,
-    'an event stands twice',
-  )
+  .refine((it) => isDistinct(it.event_log.map((one) => one.type)), 'an event stands twice')
+  .refine((it) => isWholeLog(it.event_log), 'the events are neither an admitted call nor a refusal')
 export type ServingReceipt = z.infer<typeof servingReceipt>
 export const servingReceiptSchema: z.ZodType<ServingReceipt> = servingReceipt
 

@@ -5,7 +5,7 @@
  * signed it, so that a second signature over the same words is not a second statement.
  */
 import { z } from 'zod'
-import { canonicalBytes, parseCanonical, sha256Hex } from '#bytes'
+import { canonicalBytes, equalBytes, parseCanonical, sha256Hex } from '#bytes'
 import { openEnvelope, signEnvelope, type Envelope, type SigningKey } from '#seal'
 import { StatementError } from './errors.ts'
 import { hex32 } from './fields.ts'
@@ -75,7 +75,7 @@ export async function openStatement<Predicate>(
   kind: StatementKind<Predicate>,
   envelope: unknown,
 ): Promise<Statement<Predicate>> {
-  const { payload, signer } = await openEnvelope(envelope)
+  const { payload, signer, envelope: bare } = await openEnvelope(envelope)
   const shape = outerFrame.safeParse(parseCanonical(payload))
   if (!shape.success)
     throw new StatementError('statement-invalid', `not an in-toto statement: ${issueOf(shape.error)}`)
@@ -86,15 +86,14 @@ export async function openStatement<Predicate>(
     )
   }
   const predicate = readPredicate(kind, shape.data.predicate)
-  const expected = kind.subject(predicate)
-  const [only] = shape.data.subject
-  if (only?.name !== expected.name || only.digest.sha256 !== expected.sha256) {
+  // What was understood must be what was signed: subject and all, byte for byte.
+  if (!equalBytes(canonicalBytes(frame(kind, predicate)), payload)) {
     throw new StatementError(
       'statement-invalid',
-      `the subject of this ${kind.kind} is not what its predicate is about`,
+      `this ${kind.kind} says something else than its predicate and subject`,
     )
   }
-  return { kind: kind.kind, predicate, digest: sha256Hex(payload), signer, envelope: envelope as Envelope }
+  return { kind: kind.kind, predicate, digest: sha256Hex(payload), signer, envelope: bare }
 }
 
 /** The kind an envelope claims to hold, before anything about it is verified; undefined if none. */

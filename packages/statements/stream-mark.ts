@@ -11,6 +11,7 @@ import {
   decodeHex,
   encodeHex,
   encodeUtf8,
+  parseCanonical,
   purposeHash,
   sha256,
   type Bytes,
@@ -37,8 +38,9 @@ const mark = z.strictObject({
   signature: z.string().regex(/^[0-9a-f]{128}$/),
 })
 export type StreamMark = z.infer<typeof mark>
+export const streamMarkSchema: z.ZodType<StreamMark> = mark
 
-/** h₀: names the receipt and the request, so that marks of one answer fit no other. */
+/** h₀: names the receipt, the request and the ACI keyset (`sha256:…`), so that marks of one answer fit no other. */
 export function startChain(receiptId: string, requestBodyHash: string, keysetDigest: string): Bytes {
   return purposeHash(
     'fairweight/stream/v1',
@@ -76,9 +78,10 @@ export function decodeMark(line: string): StreamMark | undefined {
   if (!line.startsWith(PREFIX)) return undefined
   let value: unknown
   try {
-    value = JSON.parse(line.slice(PREFIX.length))
+    // Canonical, so that a member that stands twice cannot mean two things.
+    value = parseCanonical(encodeUtf8(line.slice(PREFIX.length)))
   } catch {
-    throw new StatementError('document-invalid', 'stream mark: not JSON')
+    throw new StatementError('document-invalid', 'stream mark: not canonical JSON')
   }
   const result = mark.safeParse(value)
   if (!result.success) throw new StatementError('document-invalid', `stream mark: ${issueOf(result.error)}`)

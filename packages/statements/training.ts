@@ -1,11 +1,21 @@
 /** Training receipt (spec/training-receipt.md): what ran on which data and what came out. */
 import { z } from 'zod'
-import { canonicalBytes, concatBytes, decodeHex, encodeHex, purposeHash, sha256Hex } from '#bytes'
+import {
+  canonicalBytes,
+  compareBytes,
+  concatBytes,
+  decodeHex,
+  encodeHex,
+  encodeUtf8,
+  purposeHash,
+  sha256Hex,
+} from '#bytes'
 import { StatementError } from './errors.ts'
 import {
   count,
-  fileEntry,
+  fileList,
   hex32,
+  isDistinct,
   nodeTerm,
   slug,
   sumRoot,
@@ -37,7 +47,7 @@ const predicate = z.strictObject({
   batches: z.strictObject({ steps: z.int().min(1), head: hex32 }),
   /** Tokens trained per bundle; `general` has no leaf. */
   tokens: z.strictObject({ tree: sumRoot, general: count }),
-  model: z.strictObject({ digest: hex32, name: slug, files: z.array(fileEntry).min(1) }),
+  model: z.strictObject({ digest: hex32, name: slug, files: fileList }),
   evaluations: z.array(evaluation),
   /** Canary exposure; `not-run` says so and promises nothing. */
   canary: z.enum(['not-run']),
@@ -48,19 +58,32 @@ export const trainingReceipt = defineKind<TrainingReceipt>({
   kind: 'training-receipt',
   signer: 'train',
   visibility: 'public',
-  predicate: predicate.refine(
-    (it) => it.model.digest === modelDigest(it.model.files),
-    'the model digest is not that of its files',
-  ),
+  predicate: predicate
+    .refine(
+      (it) => it.model.digest === modelDigest(it.model.files),
+      'the model digest is not that of its files',
+    )
+    .refine(
+      (it) => it.seed === trainingSeed(it.manifest),
+      'the seed is not the one that follows from the manifest',
+    )
+    .refine((it) => it.startedAt <= it.finishedAt, 'the run ended before it began')
+    .refine((it) => isDistinct(it.evaluations.map(({ set }) => set)), 'an evaluation stands twice'),
   subject: (it) => ({ name: it.model.name, sha256: it.model.digest }),
 })
+
+/** The seed of a run follows from its data, so that nobody retrains until the result pleases: 48 bits. */
+export function trainingSeed(manifest: string): number {
+  const bytes = purposeHash('fairweight/training-seed/v1', decodeHex(manifest))
+  return Number(`0x${encodeHex(bytes.subarray(0, 6))}`)
+}
 
 /**
  * The digest of a model: SHA-256 over its files' digests, concatenated in the order of their names, as
  * the OpenSSF model-signing manifest computes its subject.
  */
 export function modelDigest(files: readonly FileEntry[]): string {
-  const sorted = [...files].sort((left, right) => (left.name < right.name ? -1 : 1))
+  const sorted = [...files].sort((left, right) => compareBytes(encodeUtf8(left.name), encodeUtf8(right.name)))
   return sha256Hex(concatBytes(...sorted.map((file) => decodeHex(file.sha256))))
 }
 
@@ -73,6 +96,7 @@ const tokensLeaf = z.strictObject({
   salt: hex32,
 })
 export type TokensLeaf = z.infer<typeof tokensLeaf>
+export const tokensLeafSchema: z.ZodType<TokensLeaf> = tokensLeaf
 
 /** Throws {@link StatementError} `document-invalid`. */
 export function readTokensLeaf(value: unknown): TokensLeaf {

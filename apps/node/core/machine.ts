@@ -29,6 +29,8 @@ const PER_TERM: readonly SigningRole[] = ['ingest', 'mix', 'train', 'serve', 'ma
 
 export interface MachineOptions {
   readonly platform: Platform
+  /** Digest of the pool's first policy. */
+  readonly pool: string
   readonly node: string
   readonly term: number
   readonly startedAt: Date
@@ -56,6 +58,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   }
   const keyset: Keyset = {
     format: 'fairweight/keyset/v1',
+    pool: options.pool,
     node,
     term,
     issuedAt: formatTime(startedAt),
