@@ -2,4 +2,4 @@ export { makeFolder, readIfPresent, writeDurably, type WriteFile } from './durab
 export * from './errors.ts'
 export { lockDirectory, type Lock } from './lock.ts'
 export { openLog, type FilesLog, type LogOptions, type Published, type PublishOptions } from './log.ts'
-export { requestCosignature, type CosignRequest, type WitnessAddress } from './witness-client.ts'
+export type { WitnessAddress } from './witness-client.ts'

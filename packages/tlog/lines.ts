@@ -24,7 +24,7 @@ export function parseHash(line: string, code: TlogErrorCode): Bytes {
 }
 
 /** No tree that fits 64-bit sizes has a longer path. */
-export const maximumPathLength = 63
+const maximumPathLength = 63
 
 export function parsePath(lines: readonly string[], code: TlogErrorCode): readonly Bytes[] {
   if (lines.length > maximumPathLength) throw new TlogError(code, 'the path is longer than any tree is high')

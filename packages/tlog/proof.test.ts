@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { encodeHex, encodeUtf8 } from '#bytes'
 import { HashTree } from '#merkle'
@@ -9,6 +11,7 @@ import {
   formatNote,
   formatProof,
   parseProof,
+  parseVerifierKey,
   signNote,
   TlogError,
   verifierKey,
@@ -45,6 +48,19 @@ test('each entry is found in the log by its proof alone', async () => {
     assert.equal(verified.index, index)
     assert.equal(verified.checkpoint.size, 5)
   }
+})
+
+test('the example of the specification holds', async () => {
+  const page = await readFile(join(import.meta.dirname, '../../spec/transparency-log.md'), 'utf8')
+  const [proof, keys] = page.split('```\n').filter((_, at) => at % 2 === 1)
+  const [logKey, witnessKey] = keys!.trimEnd().split('\n').map(parseVerifierKey)
+  const policy = { origin: 'log.example/pool', logKey: logKey!, witnesses: [witnessKey!], quorum: 1 }
+  const verified = await verifyProof(proof!, encodeUtf8('third'), policy)
+  assert.equal(verified.index, 2)
+  assert.deepEqual(verified.checkpoint.cosignatures, [
+    { name: 'witness.example/1', atSeconds: 1_748_736_000 },
+  ])
+  await rejects(verifyProof(proof!, encodeUtf8('fourth'), policy), 'inclusion-invalid')
 })
 
 test('another entry, place, path or checkpoint is refused', async () => {
