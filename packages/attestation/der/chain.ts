@@ -21,7 +21,8 @@ export async function verifyChain(chain: readonly Certificate[], root: Certifica
   if (last === undefined || !equalBytes(last.der, root.der)) throw invalid('the chain ends in another root')
   for (const [place, certificate] of chain.entries()) {
     // A root vouches for itself.
-    const issuer = chain[place + 1] ?? root
+    const isRoot = place === chain.length - 1
+    const issuer = isRoot ? certificate : (chain[place + 1] ?? root)
     const name = certificate.commonName ?? certificate.serial
     if (!isWithin(at, certificate.notBefore, certificate.notAfter)) throw invalid(`${name} is not valid now`)
     if (!equalBytes(certificate.issuer, issuer.subject)) throw invalid(`${name} names another issuer`)
@@ -29,8 +30,8 @@ export async function verifyChain(chain: readonly Certificate[], root: Certifica
       throw invalid(`${name} names another key of its issuer`)
     }
     if (!issuer.isCa || !issuer.mayIssue) throw invalid(`the issuer of ${name} may not issue certificates`)
-    // Authorities between this issuer and the leaf.
-    if (issuer.pathLength !== null && issuer !== certificate && place > issuer.pathLength) {
+    // `place` is the number of authorities between this issuer and the leaf.
+    if (!isRoot && issuer.pathLength !== null && place > issuer.pathLength) {
       throw invalid(`the path below the issuer of ${name} is too long`)
     }
     if (!(await isSignedBy(certificate, issuer.publicKey))) throw invalid(`the signature of ${name} is wrong`)

@@ -1,5 +1,5 @@
 /**
- * The firmware that a device certificate was issued for: TCG DICE CompositeDeviceID, extension
+ * The firmware that a device certificate was issued for: composite device id, extension
  * 2.23.133.5.4.1 = SEQUENCE { 1, device key, SEQUENCE { SHA-384, digest } } on Hopper.
  */
 import type { Certificate } from '../der/certificate.ts'

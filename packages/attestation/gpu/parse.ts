@@ -1,5 +1,5 @@
 /**
- * NVIDIA GPU evidence: an SPDM 1.1 measurement request and its answer (DMTF DSP0274, 10.11), bytes to
+ * NVIDIA GPU evidence: an SPDM 1.1 measurement request and its answer (DMTF DSP0274), bytes to
  * fields. Integers are little-endian.
  *
  * The signature's place is computed from the lengths before it. Some drivers return a zero byte behind

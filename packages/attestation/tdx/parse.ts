@@ -1,5 +1,5 @@
 /**
- * TDX quote, version 4: bytes to fields (Intel TDX DCAP Quoting Library API, A.3).
+ * TDX quote, version 4: bytes to fields (Intel TDX DCAP Quoting Library API).
  *
  * Everything here is an attacker's to choose. Numbers are bounded before they are used as lengths, and
  * every byte is accounted for: the quote may be followed by zeros, which some hosts pad with, and by

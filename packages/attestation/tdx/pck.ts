@@ -1,6 +1,6 @@
 /**
  * What a PCK certificate says about its platform: the SGX extension 1.2.840.113741.1.13.1
- * (Intel SGX PCK Certificate and CRL Profile, 2.3.1).
+ * (Intel SGX PCK Certificate and CRL Profile, SGX extensions).
  */
 import { encodeHex } from '#bytes'
 import type { Certificate } from '../der/certificate.ts'

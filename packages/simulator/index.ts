@@ -1,0 +1,6 @@
+export { SimulatorError, type SimulatorErrorCode } from './errors.ts'
+export type { GpuFaults, GpuRequest } from './gpu.ts'
+export type { IntelFaults } from './intel.ts'
+export { measureTree, type TreeEntry } from './measure.ts'
+export type { QuoteFaults, QuoteRequest } from './quote.ts'
+export { createSimulator, type Simulator, type SimulatorOptions } from './simulator.ts'
