@@ -24,7 +24,9 @@ after(async () => {
 const ask = (content: string) => renderPrompt([{ role: 'user', content }], template, engine.tokenizer)
 
 async function collect(pieces: AsyncIterable<GeneratedPiece>): Promise<GeneratedPiece[]> {
-  return Array.fromAsync(pieces)
+  const all: GeneratedPiece[] = []
+  for await (const piece of pieces) all.push(piece)
+  return all
 }
 
 test('real weights: a greedy answer is the same every time, and ends by itself', { skip }, async () => {

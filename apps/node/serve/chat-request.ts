@@ -19,7 +19,9 @@ export interface ChatRequest {
   readonly seed: number | undefined
   readonly stop: readonly string[]
   /** The parameter that set the limit, so that a refusal can name it. */
-  readonly limit: { readonly param: 'max_tokens' | 'max_completion_tokens'; readonly tokens: number } | undefined
+  readonly limit:
+    | { readonly param: 'max_tokens' | 'max_completion_tokens'; readonly tokens: number }
+    | undefined
 }
 
 /** Throws {@link HttpError} 400 that names the parameter, or 412 for sessions, which a direct service has none of. */
@@ -28,7 +30,12 @@ export function readChatRequest(value: unknown): ChatRequest {
   if (!result.success) throw refusalOf(result.error)
   const it = result.data
   if (it.provider?.aci_session_ids !== undefined) {
-    throw new HttpError(412, 'session_not_accepted', 'This node answers itself and has no sessions.', 'provider')
+    throw new HttpError(
+      412,
+      'session_not_accepted',
+      'This node answers itself and has no sessions.',
+      'provider',
+    )
   }
   if (isGiven(it.max_tokens) && isGiven(it.max_completion_tokens)) {
     throw new HttpError(400, 'parameter_twice', 'Give one limit on tokens, not two.', 'max_tokens')
@@ -94,7 +101,10 @@ const body = z.strictObject({
     .strictObject({
       // A direct service satisfies it by construction (aci/1 §5.3).
       aci_verified: z.boolean().optional(),
-      aci_session_ids: z.array(z.string().regex(/^[0-9a-f]{64}$/)).min(1).optional(),
+      aci_session_ids: z
+        .array(z.string().regex(/^[0-9a-f]{64}$/))
+        .min(1)
+        .optional(),
     })
     .optional(),
   // Values that ask for what happens anyway.

@@ -5,7 +5,7 @@
  * files were checked against what the statements say about them.
  */
 import type { LoadedModel } from '#chat'
-import type { Ending, ServingReceipt, WeightsLoaded } from '#statements'
+import type { Ending, Policy, ServingReceipt, WeightsLoaded } from '#statements'
 
 export interface Tokens {
   readonly promptTokens: number
@@ -28,9 +28,13 @@ export interface CallFacts {
   readonly servedAt: number
   readonly stream: boolean
   readonly weights: WeightsLoaded
+  /** The place of the sequence that the call is counted in. */
+  readonly node: string
+  readonly term: number
   /** Digest of the policy, and of its price row, that the call was admitted under. */
   readonly policy: string
   readonly priceDigest: string
+  readonly currency: Policy['currency']
 }
 
 export interface AdmitInput {

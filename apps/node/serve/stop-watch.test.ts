@@ -16,7 +16,9 @@ function run(pieces: readonly string[], stops: readonly string[]): { text: strin
 
 test('however the text is cut into pieces, what leaves is what stands before the first stop text', () => {
   const letters = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 30 })
-  const stop = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 4 }).map((it) => it.join(''))
+  const stop = fc
+    .array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 4 })
+    .map((it) => it.join(''))
   fc.assert(
     fc.property(letters, fc.array(stop, { maxLength: 3 }), fc.array(fc.nat(3)), (text, stops, cuts) => {
       const whole = text.join('')

@@ -1,0 +1,6 @@
+export type * from './ports.ts'
+export { registerServing, type ServingHandle, type ServingOptions } from './routes.ts'
+export type { SourceProvenance } from './attestation-routes.ts'
+export { signLostCallReceipt, type Posted } from './receipts.ts'
+export { defaultLimits, type ServingLimits } from './serving.ts'
+export { createShelf, ShelfError, type BaseIdentity, type FilledShelf, type TrainedFiles } from './shelf.ts'
