@@ -35,6 +35,7 @@ export const gpuCheckIds = [
   'gpu.nonce',
   'gpu.fwid',
   'gpu.trusted-root',
+  'gpu.revocation',
   'gpu.rim',
 ] as const
 
@@ -76,6 +77,7 @@ export const clauses: { readonly [id in CheckId]: string } = {
   'gpu.signature': `${spdm}, MEASUREMENTS: signature`,
   'gpu.nonce': `${spdm}, GET_MEASUREMENTS: nonce`,
   'gpu.trusted-root': 'Fairweight spec/evidence/nvidia-gpu, roots named by policy',
+  'gpu.revocation': 'RFC 5280 section 6.3; NVIDIA device certificate revocation',
   'gpu.rim': 'NVIDIA reference integrity manifests',
 }
 
