@@ -1,0 +1,13 @@
+export { openAccount, type Account } from './account.ts'
+export * from './errors.ts'
+export * from './offer.ts'
+export * from './party-request.ts'
+export {
+  glancePersonalData,
+  PERSONAL_KINDS,
+  type PersonalFinding,
+  type PersonalKind,
+} from './personal-data.ts'
+export { KNOWN_COLUMNS, readFile, type Columns, type ReadFile, type SourcedItem } from './read-file.ts'
+export { openReceipt, type Expected } from './receipt.ts'
+export * from './tokens.ts'

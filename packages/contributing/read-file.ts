@@ -1,0 +1,153 @@
+/**
+ * From a contributor's file to items in normal form (spec/item.md): whatever the file was, this is what leaves.
+ *
+ * Nothing is guessed: a row that fits no known shape, or fits two, is refused with its line.
+ */
+import type { Json } from '#bytes'
+import { normalizeItem, readItem, StatementError, type Item } from '#statements'
+import { ContributingError, rowsError, type RowProblem } from './errors.ts'
+import { readCsv, readJsonLines, type Row } from './rows.ts'
+
+/** An item and where it came from. */
+export interface SourcedItem {
+  readonly item: Item
+  readonly line: number
+}
+
+export interface ReadFile {
+  readonly name: string
+  readonly items: readonly SourcedItem[]
+  /** Fields that do not become part of any item, so that a person can see what stays behind. */
+  readonly ignored: readonly string[]
+}
+
+/** Names of the fields with question and answer. */
+export type Columns = readonly [question: string, answer: string]
+
+export const KNOWN_COLUMNS: readonly Columns[] = [
+  ['question', 'answer'],
+  ['prompt', 'completion'],
+  ['instruction', 'output'],
+  ['input', 'output'],
+]
+
+/**
+ * `name` decides the format: `.jsonl`, `.ndjson` or `.csv`. With `columns` these two fields are taken and
+ * nothing is guessed. Throws {@link ContributingError}; a message holds file, line and field names only.
+ */
+export function readFile(name: string, bytes: Uint8Array, columns?: Columns): ReadFile {
+  const { rows, shape } = readRows(name, bytes, columns)
+  if (rows.length === 0) throw new ContributingError('file-empty', `${name}: the file holds no rows`)
+  const items: SourcedItem[] = []
+  const problems: RowProblem[] = []
+  const ignored = new Set<string>()
+  for (const row of rows) {
+    try {
+      const { value, used } = shape(row)
+      items.push({ item: toItem(value), line: row.line })
+      for (const field of Object.keys(row.fields)) if (!used.includes(field)) ignored.add(field)
+    } catch (error) {
+      if (!(error instanceof ContributingError)) throw error
+      problems.push({ code: error.code, file: name, line: row.line, message: error.message })
+    }
+  }
+  if (problems.length > 0) throw rowsError(problems)
+  return { name, items, ignored: [...ignored] }
+}
+
+/** What a row says, before anything about it is checked, and the fields it was taken from. */
+type Shape = (row: Row) => { value: unknown; used: readonly string[] }
+
+function readRows(name: string, bytes: Uint8Array, columns?: Columns): { rows: Row[]; shape: Shape } {
+  const extension = /\.([a-z0-9]+)$/i.exec(name)?.[1]?.toLowerCase()
+  if (extension === 'jsonl' || extension === 'ndjson') {
+    return { rows: readJsonLines(name, bytes), shape: (row) => shapeOfObject(row, columns) }
+  }
+  if (extension === 'csv') {
+    const table = readCsv(name, bytes)
+    const pair = columnsOf(name, table.columns, columns)
+    return { rows: table.rows, shape: (row) => ({ value: pairOf(row, pair), used: pair }) }
+  }
+  throw new ContributingError(
+    'format-unknown',
+    `${name}: expected a file that ends in .jsonl (one JSON object a line) or .csv (with a header)`,
+  )
+}
+
+function columnsOf(name: string, found: readonly string[], asked?: Columns): Columns {
+  const list = found.map((column) => JSON.stringify(column)).join(', ')
+  const pairs = candidates(found, asked)
+  const [only, ...more] = pairs
+  if (only === undefined) {
+    const what = asked === undefined ? 'no known pair of columns' : `no columns ${asked.join(' and ')}`
+    throw new ContributingError('columns-unknown', `${name}: ${what}; found ${list}. ${USE_COLUMNS}`)
+  }
+  if (more.length > 0) {
+    throw new ContributingError(
+      'columns-ambiguous',
+      `${name}: more than one pair of columns fits; found ${list}. ${USE_COLUMNS}`,
+    )
+  }
+  return only
+}
+
+function shapeOfObject(row: Row, asked?: Columns): ReturnType<Shape> {
+  const { fields } = row
+  const isChat = asked === undefined && Object.hasOwn(fields, 'messages')
+  const [pair, ...more] = candidates(Object.keys(fields), asked)
+  if (more.length > 0 || (isChat && pair !== undefined)) {
+    throw new ContributingError('columns-ambiguous', `the row fits more than one shape. ${USE_COLUMNS}`)
+  }
+  if (isChat) return { value: { messages: fields['messages'] }, used: ['messages'] }
+  if (pair !== undefined) return { value: pairOf(row, pair), used: pair }
+  throw new ContributingError(
+    'row-shape',
+    `the row has neither "messages" nor a known pair of fields. ${USE_COLUMNS}`,
+  )
+}
+
+const USE_COLUMNS = 'Name the fields with --columns QUESTION,ANSWER.'
+
+function candidates(found: readonly string[], asked?: Columns): Columns[] {
+  const known = asked === undefined ? KNOWN_COLUMNS : [asked]
+  return known.filter((pair) => pair.every((column) => found.includes(column)))
+}
+
+function pairOf(row: Row, [question, answer]: Columns): unknown {
+  return {
+    messages: [
+      { role: 'user', content: row.fields[question] },
+      { role: 'assistant', content: row.fields[answer] },
+    ],
+  }
+}
+
+function toItem(value: unknown): Item {
+  const item = normalizeItem(checked(value))
+  if (item.messages.some(({ content }) => content === '')) {
+    throw new ContributingError('text-empty', 'a text is empty')
+  }
+  if (item.messages.some(({ content }) => !content.isWellFormed())) {
+    throw new ContributingError('item-invalid', 'a text holds half a surrogate pair')
+  }
+  // Composing characters may lengthen a text, so the bounds are checked again.
+  return checked(item)
+}
+
+function checked(value: unknown): Item {
+  if (holdsEmptyText(value)) throw new ContributingError('text-empty', 'a text is empty')
+  try {
+    return readItem(value)
+  } catch (error) {
+    if (!(error instanceof StatementError)) throw error
+    throw new ContributingError('item-invalid', error.message)
+  }
+}
+
+function holdsEmptyText(value: unknown): boolean {
+  const { messages } = value as { messages?: Json }
+  return (
+    Array.isArray(messages) &&
+    messages.some((one: unknown) => (one as { content?: unknown } | null)?.content === '')
+  )
+}

@@ -1,0 +1,6 @@
+export * from './compose.ts'
+export { croissantOf } from './croissant.ts'
+export { findDuplicates, jaccard, type DedupParameters, type Verdict } from './duplicates.ts'
+export * from './errors.ts'
+export { manifestOf, type ManifestFacts } from './manifest.ts'
+export { shinglesOf, wordsOf } from './words.ts'
