@@ -14,6 +14,7 @@ export const ATTRIBUTION_NOTICES = [
   'noise-is-paid',
   'no-contributor-above-zero',
   'cap-applied',
+  'cap-lifted',
 ] as const
 
 const predicate = z.strictObject({

@@ -24,6 +24,9 @@ import {
 } from './fields.ts'
 import { defineKind, type Statement } from './statement.ts'
 
+/** In seconds; times computed from it stay on the calendar. */
+const TEN_YEARS = 315_360_000
+
 const hex48 = z.string().regex(/^[0-9a-f]{96}$/)
 
 /** One release that may run, and when. Times overlap so that a pool survives an upgrade. */
@@ -63,7 +66,7 @@ const trust = z.strictObject({
     devices: z.int().min(1).max(16),
     rim: z.enum(['required', 'not-checked']),
   }),
-  maxEvidenceAgeSeconds: z.int().min(60),
+  maxEvidenceAgeSeconds: z.int().min(60).max(TEN_YEARS),
 })
 
 const base = z.strictObject({
@@ -111,7 +114,7 @@ const log = z
     witnesses: z.array(z.strictObject({ name: shownText(100), publicKey: hex32 })),
     quorum: count,
     /** A log whose newest cosignature is older than this may be hiding something. */
-    maxCheckpointAgeSeconds: z.int().min(60),
+    maxCheckpointAgeSeconds: z.int().min(60).max(TEN_YEARS),
   })
   .refine((it) => it.quorum <= it.witnesses.length, 'the quorum exceeds the witnesses')
   .refine((it) => isDistinct(it.witnesses.map(({ name }) => name)), 'a witness name stands twice')
@@ -128,7 +131,7 @@ const predicate = z.strictObject({
   previous: hex32.nullable(),
   issuedAt: timestamp,
   effectiveAt: timestamp,
-  noticeSeconds: count,
+  noticeSeconds: z.int().min(0).max(TEN_YEARS),
   operator: z.strictObject({ name: label, publicKey: hex32, payee: slug }),
   trust,
   base,
@@ -144,9 +147,9 @@ const predicate = z.strictObject({
   dedup,
   log,
   streamMarks: z.strictObject({ everyEvents: z.int().min(1), everySeconds: z.int().min(1) }),
-  usagePeriodSeconds: z.int().min(60),
-  receiptRetentionDays: z.int().min(1),
-  retirementDays: count,
+  usagePeriodSeconds: z.int().min(60).max(TEN_YEARS),
+  receiptRetentionDays: z.int().min(1).max(36_500),
+  retirementDays: z.int().min(0).max(36_500),
   minimumContributors: z.int().min(1),
 })
 export type Policy = z.infer<typeof predicate>

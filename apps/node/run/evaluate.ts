@@ -1,0 +1,59 @@
+/** Before and after: the same questions to the base and to the trained model, greedy, at most 32 tokens. */
+import { renderPrompt, type Engine, type LoadedModel } from '#chat'
+import type { NodeContext } from '#node/core'
+import type { TrainingReceipt } from '#statements'
+import { isRight, questionsDigest, type Question } from '#training'
+import type { ProgressBoard } from './progress.ts'
+
+const MAX_TOKENS = 32
+
+type Evaluation = TrainingReceipt['evaluations'][number]
+
+/** Nothing of an answer is kept: only how many were right. */
+export async function evaluate(
+  context: NodeContext,
+  sets: readonly { readonly set: string; readonly questions: readonly Question[] }[],
+  trained: LoadedModel,
+  board: ProgressBoard,
+): Promise<Evaluation[]> {
+  const base = await context.engine.load({})
+  const total = sets.reduce((sum, { questions }) => sum + 2 * questions.length, 0)
+  let done = 0
+  const count = async (model: LoadedModel, questions: readonly Question[], detail: string) => {
+    let right = 0
+    for (const question of questions) {
+      board.show({ stage: 'evaluating', detail, done: (done += 1), total, unit: 'questions' })
+      if (isRight(await answer(context.engine, model, question.question, context), question)) right += 1
+    }
+    return right
+  }
+  try {
+    const results: Evaluation[] = []
+    for (const { set, questions } of sets) {
+      const before = await count(base, questions, 'Asking the base model')
+      const after = await count(trained, questions, 'Asking the trained model')
+      results.push({ set, commitment: questionsDigest(questions), asked: questions.length, before, after })
+    }
+    return results
+  } finally {
+    await base.close()
+  }
+}
+
+async function answer(
+  engine: Engine,
+  model: LoadedModel,
+  question: string,
+  context: NodeContext,
+): Promise<string> {
+  const { systemPrompt, template } = context.policy.predicate.base
+  const prompt = renderPrompt(
+    [{ role: 'user', content: question }],
+    { kind: template, systemPrompt },
+    engine.tokenizer,
+  )
+  let text = ''
+  for await (const piece of model.generate(prompt, { maxTokens: MAX_TOKENS, temperature: 0 }))
+    text += piece.text
+  return text
+}
