@@ -1,0 +1,135 @@
+/** C3: contributors' shares are integers that sum to exactly 1 000 000 000, by the method the policy fixed. */
+import { verifySum } from '#merkle'
+import { decodeSumRoot, TOTAL_SHARES, type Attribution, type Policy, type ShareLeaf } from '#statements'
+import type { OpenedContribution, OpenedSumLeaf } from './contributions.ts'
+import { Findings, messageOf, type CheckRun } from './findings.ts'
+import type { Logged } from './open.ts'
+import { plural, type Draft, type Pool } from './pool.ts'
+
+export function c3(pool: Pool): Draft {
+  const findings = new Findings()
+  checkMethods(pool, findings)
+  checkRepeats(pool, findings)
+  checkTotals(pool, findings)
+  checkLeaves(pool, findings)
+  const count = pool.opened.attributions.length
+  const leaves = pool.contributions.reduce((sum, one) => sum + one.shares.length, 0)
+  const summary =
+    count === 0
+      ? 'no shares have been stated yet'
+      : `the shares of ${plural(count, 'attribution')} sum to ${TOTAL_SHARES}, ${plural(leaves, 'given leaf', 'given leaves')} among them`
+  return { findings, summary, restsOn: ['attribution'] }
+}
+
+function checkMethods({ opened, line }: Pool, findings: Findings): void {
+  const check = findings.check('c3.method', 'each attribution’s method and validation set with the policy’s')
+  for (const one of opened.attributions) {
+    const policy = line.byDigest(one.predicate.policy)?.predicate
+    if (policy === undefined) continue
+    const { method, tokenWeight, validation } = one.predicate
+    const agreed = policy.attribution
+    check.demand(
+      method === agreed.method &&
+        tokenWeight === agreed.tokenWeight &&
+        validation === policy.validation.commitment,
+      () =>
+        `${one.name} used ${method}, token weight ${tokenWeight}, validation set ${validation}; the policy says ` +
+        `${agreed.method}, ${agreed.tokenWeight}, ${policy.validation.commitment}`,
+    )
+  }
+}
+
+/** With two attributions of one run, the operator could pay by the nicer one. */
+function checkRepeats({ opened }: Pool, findings: Findings): void {
+  const check = findings.check(
+    'c3.one-attribution',
+    'each training receipt with the one attribution it may have',
+  )
+  const seen = new Map<string, string>()
+  for (const { name, predicate } of opened.attributions) {
+    const first = seen.get(predicate.training)
+    check.demand(first === undefined, () => `${name} splits the same run again, beside ${first}`)
+    seen.set(predicate.training, name)
+  }
+}
+
+function checkTotals({ opened }: Pool, findings: Findings): void {
+  const check = findings.check('c3.total', `each attribution’s sum of shares with ${TOTAL_SHARES}`)
+  for (const { name, predicate } of opened.attributions) {
+    check.demand(
+      predicate.tree.sum === String(TOTAL_SHARES),
+      () => `the shares of ${name} sum to ${predicate.tree.sum}, not ${TOTAL_SHARES}`,
+    )
+  }
+}
+
+function checkLeaves(pool: Pool, findings: Findings): void {
+  const proven = findings.check('c3.leaf', 'each given share leaf with the root in its attribution')
+  const capped = findings.check('c3.within-cap', 'each given share with the policy’s cap')
+  for (const one of pool.contributions) {
+    for (const share of one.shares) {
+      const attribution = pool.opened.attributions.find(({ digest }) => digest === share.statement)
+      if (!isProven(pool, one, share, attribution, proven)) continue
+      const policy = pool.line.byDigest(attribution.predicate.policy)?.predicate
+      if (policy !== undefined) checkCap(share, attribution, policy, capped)
+    }
+  }
+}
+
+function isProven(
+  pool: Pool,
+  { contributor }: OpenedContribution,
+  { name, statement, leaf, sumLeaf, proof }: OpenedSumLeaf<ShareLeaf>,
+  attribution: Logged<Attribution> | undefined,
+  check: CheckRun,
+): attribution is Logged<Attribution> {
+  if (attribution === undefined) {
+    check.fail(`${name} names the attribution ${statement}, which is not published`)
+    return false
+  }
+  if (leaf.contributor !== contributor) {
+    check.fail(`${name} is of the contributor ${leaf.contributor}, and the offer is by ${contributor}`)
+    return false
+  }
+  const tokens = tokensOf(pool, contributor, attribution.predicate.manifest)
+  if (leaf.canonicalTokens < tokens) {
+    check.fail(`${name} counts ${leaf.canonicalTokens} tokens, and the given bundles alone have ${tokens}`)
+    return false
+  }
+  try {
+    verifySum(decodeSumRoot(attribution.predicate.tree), sumLeaf, proof)
+    check.pass()
+    return true
+  } catch (error) {
+    check.fail(`${name} does not lead to the root of ${attribution.name}: ${messageOf(error)}`)
+    return false
+  }
+}
+
+/** Over the bundles that were given; a contributor may have more. */
+function tokensOf(pool: Pool, contributor: string, manifest: string): number {
+  const leaves = pool.contributions
+    .filter((one) => one.contributor === contributor)
+    .flatMap((one) => one.manifests.filter(({ statement }) => statement === manifest).slice(0, 1))
+    .map(({ leaf }) => leaf)
+  const included = new Map(leaves.map((leaf) => [leaf.key, leaf]))
+  return [...included.values()]
+    .filter(({ disposition }) => disposition === 'included')
+    .reduce((sum, leaf) => sum + leaf.canonicalTokens, 0)
+}
+
+/** With too few contributors nobody can stay below the cap, and then it binds nobody. */
+function checkCap(
+  { name, leaf }: OpenedSumLeaf<ShareLeaf>,
+  { predicate }: Logged<Attribution>,
+  { attribution: { cap } }: Policy,
+  check: CheckRun,
+): void {
+  if (cap * predicate.contributors < 1_000_000) return
+  // Rounding to integers may add one part to a capped share.
+  const most = cap * (TOTAL_SHARES / 1_000_000) + 1
+  check.demand(
+    leaf.share <= most,
+    () => `${name} has ${leaf.share} parts; the policy caps a share at ${most}`,
+  )
+}

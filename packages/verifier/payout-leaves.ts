@@ -1,0 +1,97 @@
+/** A contributor's payout leaves: in the tree that was signed, and what the distribution rule makes of the share. */
+import { verifySum } from '#merkle'
+import { decodeSumRoot, destinationOf, TOTAL_SHARES, type Payout, type PayoutLeaf } from '#statements'
+import type { OpenedContribution, OpenedSumLeaf } from './contributions.ts'
+import { messageOf, type CheckRun, type Findings } from './findings.ts'
+import type { Logged } from './open.ts'
+import type { Pool } from './pool.ts'
+
+export function checkLeaves(pool: Pool, findings: Findings): void {
+  const check = findings.check('c6.leaf', 'each given payout leaf with the root and with the share it pays')
+  for (const one of pool.contributions) {
+    for (const leaf of one.payouts) checkLeaf(pool, one, leaf, check)
+  }
+}
+
+function checkLeaf(
+  pool: Pool,
+  one: OpenedContribution,
+  { name, statement, leaf, sumLeaf, proof }: OpenedSumLeaf<PayoutLeaf>,
+  check: CheckRun,
+): void {
+  const index = pool.opened.payouts.findIndex(({ digest }) => digest === statement)
+  const payout = pool.opened.payouts[index]
+  if (payout === undefined) {
+    check.fail(`${name} names the payout ${statement}, which is not published`)
+    return
+  }
+  if (leaf.payee !== one.contributor) {
+    check.fail(`${name} pays ${leaf.payee}, and the offer is by ${one.contributor}`)
+    return
+  }
+  try {
+    verifySum(decodeSumRoot(payout.predicate.cumulative), sumLeaf, proof)
+  } catch (error) {
+    check.fail(`${name} does not lead to the root of ${payout.name}: ${messageOf(error)}`)
+    return
+  }
+  const due = amountDue(pool, one.contributor, payout)
+  const before = cumulativeBefore(pool, one.contributor, index)
+  if (due !== undefined && BigInt(leaf.amount) !== due) {
+    check.fail(`${name} pays ${leaf.amount} of ${payout.name}; the share makes ${due}`)
+  } else if (before !== undefined && BigInt(leaf.cumulative) !== before + BigInt(leaf.amount)) {
+    check.fail(`${name} comes to ${leaf.cumulative}; before it stood ${before}, and ${leaf.amount} was added`)
+  } else if (!destinations(pool, one.contributor, leaf).includes(leaf.destination)) {
+    check.fail(`${name} goes somewhere else than any payee in the given offers of ${one.contributor}`)
+  } else check.pass()
+}
+
+/** The contributor's newest offer counts, which may not be among the given ones: any of them will do. */
+function destinations(
+  { contributions, line, at }: Pool,
+  contributor: string,
+  { salt }: PayoutLeaf,
+): readonly (string | null)[] {
+  const operator = line.inForceAt(at)?.predicate.operator.publicKey
+  const given = contributions
+    .filter((one) => one.contributor === contributor)
+    .map((one) => destinationOf(one.offer.predicate.payee, salt))
+  return operator === contributor ? [...given, null] : given
+}
+
+/** Undefined where a share that it needs was not given, or the operator is paid on the same line. */
+function amountDue(pool: Pool, contributor: string, { predicate }: Logged<Payout>): bigint | undefined {
+  const policy = pool.line.byDigest(predicate.policy)?.predicate
+  if (policy === undefined || policy.operator.publicKey === contributor) return undefined
+  let due = 0n
+  for (const { attribution, revenue } of predicate.models) {
+    if (attribution === null) continue
+    const share = shareOf(pool, contributor, attribution)
+    if (share === undefined) return undefined
+    const part = (BigInt(revenue) * BigInt(policy.split.contributors)) / 10_000n
+    due += (part * BigInt(share)) / BigInt(TOTAL_SHARES)
+  }
+  return due
+}
+
+function shareOf({ contributions }: Pool, contributor: string, attribution: string): number | undefined {
+  return contributions
+    .filter((one) => one.contributor === contributor)
+    .flatMap((one) => one.shares)
+    .find(({ statement, leaf }) => statement === attribution && leaf.contributor === contributor)?.leaf.share
+}
+
+/** Zero before the first payout; undefined where the leaf of the one before was not given. */
+function cumulativeBefore(
+  { opened, contributions }: Pool,
+  contributor: string,
+  index: number,
+): bigint | undefined {
+  if (index === 0) return 0n
+  const before = opened.payouts[index - 1]?.digest
+  const leaf = contributions
+    .filter((one) => one.contributor === contributor)
+    .flatMap((one) => one.payouts)
+    .find(({ statement }) => statement === before)?.leaf
+  return leaf === undefined ? undefined : BigInt(leaf.cumulative)
+}
