@@ -1,0 +1,32 @@
+/** The operator's way to a run: start one, watch it. */
+import type { FastifyInstance } from 'fastify'
+import { assertOperator, HttpError, type NodeContext } from '#node/core'
+import { normalizeItem } from '#statements'
+import { runInputSchema } from './input.ts'
+import type { Pipeline } from './pipeline.ts'
+
+const BODY_LIMIT = 50_000_000
+
+export function registerRuns(app: FastifyInstance, context: NodeContext, pipeline: Pipeline): void {
+  app.post('/v1/operator/runs', { bodyLimit: BODY_LIMIT }, async (request, reply) => {
+    assertOperator(request, context.operatorTokenHash)
+    const input = runInputSchema.safeParse(request.body)
+    if (!input.success)
+      throw new HttpError(
+        400,
+        'run_input_invalid',
+        'A run takes {"general": [items], "evaluations": [{"set", "questions"}]}.',
+      )
+    const { general, evaluations } = input.data
+    const id = await pipeline.request({ general: general.map(normalizeItem), evaluations })
+    return reply.code(202).send({ id })
+  })
+
+  app.get<{ Params: { id: string } }>('/v1/operator/runs/:id', async (request) => {
+    assertOperator(request, context.operatorTokenHash)
+    const id = Number(request.params.id)
+    const view = Number.isSafeInteger(id) ? await pipeline.view(id) : undefined
+    if (view === undefined) throw new HttpError(404, 'not_found', 'There is no such run.')
+    return view
+  })
+}
