@@ -9,7 +9,8 @@ import { HttpError, hashToken } from '#node/core'
 import { priceDigest } from '#statements'
 import { readChatRequest, type ChatRequest } from './chat-request.ts'
 import type { Place } from './line.ts'
-import type { AdmittedCall, CallFacts, ServedModel } from './ports.ts'
+import { isForSale, modelNotFound } from './models.ts'
+import type { AdmittedCall, CallFacts, OpenedModel, Tokens } from './ports.ts'
 import { unixTime, type Serving } from './serving.ts'
 import { parseStrictJson } from './strict-json.ts'
 
@@ -28,6 +29,8 @@ export interface AdmittedChat {
   readonly request: ChatRequest
   readonly facts: CallFacts
   readonly model: LoadedModel
+  /** Gives back the place in the line and the weights; safe to call twice. */
+  readonly leave: () => void
   readonly prompt: readonly number[]
   readonly maxTokens: number
   readonly place: Place
@@ -46,39 +49,21 @@ export async function admitChat(
   const apiKey = await authenticate(serving, received.apiKey)
   const request = readBody(received)
   said(request.model)
-  const { served, price } = findModel(serving, request.model)
-  const model = await openModel(serving, served)
-  const { prompt, maxTokens } = fit(serving, request, model)
-  const place = takePlace(serving, apiKey)
+  const opened = await openModel(serving, request.model)
+  let place: Place | undefined
+  const leave = () => {
+    place?.leave()
+    opened.release()
+  }
   try {
-    const { context } = serving
-    const facts: CallFacts = {
-      receiptId: received.receiptId,
-      chatId: `chatcmpl-${randomBytes(16).toString('hex')}`,
-      model: request.model,
-      requestHash: received.requestHash,
-      endpoint: received.endpoint,
-      method: received.method,
-      servedAt: unixTime(context.now()),
-      stream: request.stream,
-      weights: served.weights,
-      node: context.machine.node,
-      term: context.machine.term,
-      policy: context.policy.digest,
-      priceDigest: price,
-      currency: context.policy.predicate.currency,
-    }
-    const admitted = await serving.meter.admit({
-      apiKey,
-      model: request.model,
-      worstCase: { promptTokens: prompt.length, completionTokens: maxTokens },
-      requestHash: received.requestHash,
-      call: facts,
-    })
-    if (admitted.kind === 'refused') throw new HttpError(admitted.status, admitted.code, admitted.message)
-    return { request, facts, model, prompt, maxTokens, place, admitted }
+    const { prompt, maxTokens } = fit(serving, request, opened.model)
+    place = takePlace(serving, apiKey)
+    const facts = factsOf(serving, received, opened)
+    const worstCase = { promptTokens: prompt.length, completionTokens: maxTokens }
+    const admitted = await admit(serving, apiKey, facts, worstCase)
+    return { request, facts, model: opened.model, leave, prompt, maxTokens, place, admitted }
   } catch (error) {
-    place.leave()
+    leave()
     throw error
   }
 }
@@ -97,22 +82,50 @@ function readBody({ body, contentType }: ReceivedRequest): ChatRequest {
   return readChatRequest(parseStrictJson(body))
 }
 
-function findModel({ shelf, context }: Serving, name: string): { served: ServedModel; price: string } {
-  const served = shelf.models().find((one) => one.name === name)
-  const price = priceDigest(context.policy.predicate, name)
-  if (served === undefined || price === undefined) {
-    throw new HttpError(404, 'model_not_found', 'This node serves no model of that name.', 'model')
-  }
-  return { served, price }
-}
-
-async function openModel({ shelf, context }: Serving, served: ServedModel): Promise<LoadedModel> {
+async function openModel({ shelf, context }: Serving, name: string): Promise<OpenedModel> {
+  let opened: OpenedModel | undefined
   try {
-    return await shelf.open(served.name)
+    opened = await shelf.open(name)
   } catch (error) {
-    context.diagnostics.error('model-not-opened', error, { model: served.name })
+    context.diagnostics.error('model-not-opened', error)
     throw new HttpError(503, 'model_unavailable', 'The model could not be loaded. Try again later.', 'model')
   }
+  if (opened !== undefined && isForSale(context.policy, opened.served)) return opened
+  opened?.release()
+  throw modelNotFound()
+}
+
+function factsOf({ context }: Serving, received: ReceivedRequest, { served }: OpenedModel): CallFacts {
+  const { machine, policy, now } = context
+  const price = priceDigest(policy.predicate, served.name)
+  if (price === undefined) throw modelNotFound()
+  return {
+    receiptId: received.receiptId,
+    chatId: `chatcmpl-${randomBytes(16).toString('hex')}`,
+    model: served.name,
+    requestHash: received.requestHash,
+    endpoint: received.endpoint,
+    method: received.method,
+    servedAt: unixTime(now()),
+    weights: served.weights,
+    node: machine.node,
+    term: machine.term,
+    policy: policy.digest,
+    priceDigest: price,
+    currency: policy.predicate.currency,
+  }
+}
+
+async function admit(
+  { meter }: Serving,
+  apiKey: string,
+  call: CallFacts,
+  worstCase: Tokens,
+): Promise<AdmittedCall> {
+  const { model, requestHash } = call
+  const admission = await meter.admit({ apiKey, model, worstCase, requestHash, call })
+  if (admission.kind === 'admitted') return admission
+  throw new HttpError(admission.status, admission.code, admission.message)
 }
 
 /** No token of any vocabulary is longer than this; a longer prompt is refused without reading it. */

@@ -54,7 +54,7 @@ export async function answerWhole(
   const speech = speak(serving, chat, control)
   let text = ''
   for await (const part of speech) text += part
-  chat.place.leave()
+  chat.leave()
   const how = control.interruption() ?? speech.how
   const tokens = isBroken(how) ? nothing : tokensOf(chat, speech)
   const answer = wholeOf(chat, how, text, tokens)
@@ -81,21 +81,17 @@ export async function answerStream(
   })
   const ticks = setInterval(() => void stream.tick().catch(() => undefined), everySeconds * 1000)
   const speech = speak(serving, chat, control)
+  let broken = false
   try {
-    const { includeUsage } = chat.request
-    const head = headOf(chat)
-    await stream.event(
-      chunkEvent(head, { role: 'assistant', content: '', refusal: null }, null, includeUsage),
-    )
-    for await (const content of speech) {
-      await stream.event(chunkEvent(head, { content }, null, includeUsage))
-      if (control.interruption() !== undefined) break
-    }
+    await sendSpeech(chat, control, stream, speech)
+  } catch (error) {
+    broken = true
+    serving.context.diagnostics.error('stream-failed', error, { receipt: chat.facts.receiptId })
   } finally {
     clearInterval(ticks)
-    chat.place.leave()
+    chat.leave()
   }
-  const how = control.interruption() ?? speech.how
+  const how = control.interruption() ?? (broken ? 'engine-error' : speech.how)
   // The first event says only who speaks; from the second on, something was delivered.
   const tokens = isBroken(how) && stream.events < 2 ? nothing : tokensOf(chat, speech)
   if (how === 'aborted') {
@@ -107,6 +103,22 @@ export async function answerStream(
   const { bytes, bodyHash, marks, chain } = await stream.finish(how, lastEvents(chat, how, tokens))
   await settle(serving, chat, { bodyHash, marks, chain, ...tokens, how, forwarded: true })
   response.end(bytes)
+}
+
+async function sendSpeech(
+  chat: AdmittedChat,
+  control: CallControl,
+  stream: MarkedStream,
+  speech: Speech,
+): Promise<void> {
+  const { includeUsage } = chat.request
+  const head = headOf(chat)
+  const opening = { role: 'assistant', content: '', refusal: null } as const
+  await stream.event(chunkEvent(head, opening, null, includeUsage))
+  for await (const content of speech) {
+    if (control.interruption() !== undefined) return
+    await stream.event(chunkEvent(head, { content }, null, includeUsage))
+  }
 }
 
 const nothing: Tokens = { promptTokens: 0, completionTokens: 0 }

@@ -123,18 +123,13 @@ function reportOf(taken: NodeEvidence, address: string): Record<string, unknown>
     signing_algo: 'ed25519',
     signing_public_key: address,
     request_nonce: taken.nonce,
-    intel_quote: hexOf(taken.cpu.quote),
+    intel_quote: encodeHex(decodeBase64(taken.cpu.quote)),
     event_log: null,
     vm_config: null,
     info: { node: taken.node, term: taken.term, keyset: taken.keyset, aci_keyset: taken.aciKeyset },
     nvidia_payload: payload === undefined ? null : JSON.stringify(payload),
   }
   return { ...report, all_attestations: [report] }
-}
-
-/** Evidence spells a quote in hexadecimal or base64; the older report knows hexadecimal only. */
-function hexOf(text: string): string {
-  return /^([0-9a-f]{2})+$/.test(text) ? text : encodeHex(decodeBase64(text))
 }
 
 /**

@@ -28,7 +28,7 @@ export function chatRoutes(scope: FastifyInstance, serving: Serving): void {
     try {
       return await answer(serving, chat, control, reply)
     } finally {
-      chat.place.leave()
+      chat.leave()
       control.end()
       serving.open.delete(control)
     }

@@ -1,6 +1,5 @@
 export type * from './ports.ts'
 export { registerServing, type ServingHandle, type ServingOptions } from './routes.ts'
 export type { SourceProvenance } from './attestation-routes.ts'
-export { signLostCallReceipt, type Posted } from './receipts.ts'
 export { defaultLimits, type ServingLimits } from './serving.ts'
-export { createShelf, ShelfError, type BaseIdentity, type FilledShelf, type TrainedFiles } from './shelf.ts'
+export { createShelf, ShelfError, type FilledShelf, type ShelfOptions, type TrainedModel } from './shelf.ts'

@@ -24,7 +24,8 @@ export interface MarkedStreamOptions {
 export interface StreamSummary {
   readonly bodyHash: string
   readonly marks: number
-  readonly chain: string
+  /** Null where no mark was sent. */
+  readonly chain: string | null
 }
 
 /** The sentinel of OpenAI's streams; it follows the last mark and belongs to no segment. */
@@ -90,7 +91,7 @@ export class MarkedStream {
     return {
       bodyHash: `sha256:${this.#body.copy().digest('hex')}`,
       marks: this.#marks,
-      chain: encodeHex(this.#chain),
+      chain: this.#marks === 0 ? null : encodeHex(this.#chain),
     }
   }
 

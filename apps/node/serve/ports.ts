@@ -12,10 +12,7 @@ export interface Tokens {
   readonly completionTokens: number
 }
 
-/**
- * What is known of a call when it is admitted. A meter may store it with the call, so that a successor can
- * make the receipt of a call that was open when a node died.
- */
+/** What is known of a call when it is admitted, and will stand in its receipt. */
 export interface CallFacts {
   readonly receiptId: string
   readonly chatId: string
@@ -26,7 +23,6 @@ export interface CallFacts {
   readonly method: string
   /** Unix seconds. */
   readonly servedAt: number
-  readonly stream: boolean
   readonly weights: WeightsLoaded
   /** The place of the sequence that the call is counted in. */
   readonly node: string
@@ -94,8 +90,16 @@ export interface ServedModel {
   readonly created: number
 }
 
+/** Weights in use, with the facts that a receipt states of exactly them. */
+export interface OpenedModel {
+  readonly served: ServedModel
+  readonly model: LoadedModel
+  /** Says that this use is over; weights that were replaced meanwhile are closed after their last use. */
+  readonly release: () => void
+}
+
 export interface Shelf {
   readonly models: () => readonly ServedModel[]
-  /** The weights behind a name, loaded at the first call and kept. Throws where there is no such name. */
-  readonly open: (name: string) => Promise<LoadedModel>
+  /** The weights behind a name, loaded at the first call and kept; undefined where there is no such name. */
+  readonly open: (name: string) => Promise<OpenedModel | undefined>
 }

@@ -1,6 +1,6 @@
 /**
- * The receipts of serving (spec/serving-receipt.md): of a call that was admitted, however it ended, of one that
- * was refused, and of one that a node took to its grave.
+ * The receipts of serving (spec/serving-receipt.md): of a call that was admitted, however it ended, and of one
+ * that was refused.
  */
 import { canonicalBytes, encodeUtf8, type Bytes } from '#bytes'
 import { errorBody, type HttpError, type Machine } from '#node/core'
@@ -21,7 +21,7 @@ export interface Outcome extends Tokens {
   readonly forwarded: boolean
   readonly bodyHash: string
   readonly marks: number
-  /** Null for an answer in one piece. */
+  /** Null where no mark was sent. */
   readonly chain: string | null
 }
 
@@ -77,19 +77,6 @@ export function signCallReceipt(
     { type: 'response.ended', how: outcome.how, marks: outcome.marks, chain: outcome.chain },
   ]
   return sign(machine, call, { chatId: call.chatId, model: call.model, events })
-}
-
-/**
- * The receipt of a call that was open when its node died: drained, nothing metered. What left of its answer is
- * not known, so the body hash covers no bytes; stream marks that a buyer holds prove what did.
- */
-export function signLostCallReceipt(
-  machine: Machine,
-  call: CallFacts,
-  posted: Posted,
-): Promise<ServingReceipt> {
-  const nothing = { promptTokens: 0, completionTokens: 0, bodyHash: bodyHashOf(), marks: 0, chain: null }
-  return signCallReceipt(machine, call, { ...nothing, how: 'drained', forwarded: false }, posted)
 }
 
 /**

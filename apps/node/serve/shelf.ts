@@ -1,152 +1,142 @@
 /**
- * What can be served: the base, and adapters whose files hash to what a training receipt says (C4).
+ * What can be served: the base, and adapters whose bytes hash to what a training receipt says (C4).
  *
- * Files are hashed when they are put here and again right before they are loaded: what lies on a disk in between
- * is not what was checked. Contexts are made at the first call and kept.
+ * An adapter is checked in memory and lies on a disk only while the engine reads it. Weights that are replaced stay
+ * open until the last call in them is over, so that a receipt never names other weights than those that answered.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
+import { randomBytes } from 'node:crypto'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sha256Hex } from '#bytes'
 import type { Engine, LoadedModel } from '#chat'
-import { modelDigest, type TrainingReceipt } from '#statements'
-import type { ServedModel, Shelf } from './ports.ts'
+import type { OpenedModel, ServedModel, Shelf } from './ports.ts'
 
-export interface BaseIdentity {
-  readonly baseDigest: string
-  readonly tokenizerSha256: string
+export interface ShelfOptions {
+  readonly engine: Engine
+  /** The base under the engine, checked by whoever opened it. */
+  readonly base: { readonly digest: string; readonly tokenizerSha256: string }
+  /** A folder in memory, where the machine has one: adapters pass through it. */
+  readonly scratch: string
 }
 
-export interface TrainedFiles {
+/** One trained model, as its training receipt describes it. */
+export interface TrainedModel {
   readonly name: string
+  /** Digest of the model's files. */
+  readonly model: string
+  readonly trainingReceipt: string
+  readonly adapter: { readonly bytes: Uint8Array; readonly sha256: string }
   /** Unix seconds. */
   readonly created: number
-  /** Every file of the model, under the name that the receipt gives it. */
-  readonly files: readonly { readonly name: string; readonly path: string }[]
-  /** The name of the one that the engine loads. */
-  readonly adapter: string
-  readonly receipt: { readonly digest: string; readonly predicate: TrainingReceipt }
 }
 
-export type ShelfErrorCode =
-  | 'name-taken'
-  | 'base-unexpected'
-  | 'files-unexpected'
-  | 'file-changed'
-  | 'not-here'
-
-/** *Stop, this is not trusted*, except `name-taken` and `not-here`: *fix the call*. */
+/** *Stop, this is not trusted*: the bytes are not those that the receipt lists. */
 export class ShelfError extends Error {
-  readonly code: ShelfErrorCode
-  constructor(code: ShelfErrorCode, message: string) {
-    super(message)
+  readonly code = 'adapter-changed'
+  constructor() {
+    super('the adapter is not the file that was trained')
     this.name = 'ShelfError'
-    this.code = code
   }
 }
 
 export interface FilledShelf extends Shelf {
   readonly putBase: (name: string, created: number) => void
-  /** Rejects with {@link ShelfError} unless the files are exactly those of the receipt, on this very base. */
-  readonly putTrained: (input: TrainedFiles) => Promise<void>
-  /** Takes a name off and closes its context; calls in it end first. */
-  readonly take: (name: string) => Promise<void>
-  readonly close: () => Promise<void>
+  /** Checks, loads and offers a trained model; replaces what its name stood for. Rejects with {@link ShelfError}. */
+  readonly offer: (trained: TrainedModel) => Promise<void>
+  /** Closes all weights; calls in them end first. */
+  readonly close: () => void
 }
 
-interface Item {
-  readonly served: ServedModel
-  readonly load: () => Promise<LoadedModel>
-  loaded?: Promise<LoadedModel>
-}
-
-export function createShelf(engine: Engine, base: BaseIdentity): FilledShelf {
+export function createShelf({ engine, base, scratch }: ShelfOptions): FilledShelf {
   const items = new Map<string, Item>()
-
   const put = (served: ServedModel, load: () => Promise<LoadedModel>) => {
-    if (items.has(served.name))
-      throw new ShelfError('name-taken', `a model is served as ${served.name} already`)
-    items.set(served.name, { served, load })
+    items.get(served.name)?.retire()
+    const item = createItem(served, load)
+    items.set(served.name, item)
   }
-
   const weights = {
     type: 'weights.loaded',
-    base_digest: base.baseDigest,
+    base_digest: base.digest,
     tokenizer_sha256: base.tokenizerSha256,
   } as const
 
-  const take = async (name: string) => {
-    const item = items.get(name)
-    items.delete(name)
-    await (await item?.loaded)?.close()
-  }
-
   return {
     models: () => [...items.values()].map((item) => item.served),
-    open(name) {
-      const item = items.get(name)
-      if (item === undefined)
-        return Promise.reject(new ShelfError('not-here', 'no model of that name is served'))
-      item.loaded ??= item.load().catch((error: unknown) => {
-        // The next call tries again.
-        delete item.loaded
-        throw error
-      })
-      return item.loaded
-    },
+    open: async (name) => items.get(name)?.open(),
     putBase(name, created) {
       const facts = { serves: 'base', model_digest: null, training_receipt: null } as const
       put({ name, created, serves: 'base', weights: { ...weights, ...facts } }, () => engine.load({}))
     },
-    async putTrained(input) {
-      const { predicate, digest } = input.receipt
-      assertSameBase(predicate, base)
-      const adapterPath = await assertFiles(input)
-      const facts = {
-        serves: 'trained',
-        model_digest: predicate.model.digest,
-        training_receipt: digest,
-      } as const
-      put(
-        { name: input.name, created: input.created, serves: 'trained', weights: { ...weights, ...facts } },
-        async () => {
-          await assertFiles(input)
-          return engine.load({ adapterPath })
-        },
-      )
+    async offer({ name, created, model, trainingReceipt, adapter }) {
+      if (sha256Hex(adapter.bytes) !== adapter.sha256) throw new ShelfError()
+      const loaded = await loadAdapter(engine, adapter.bytes, scratch)
+      const facts = { serves: 'trained', model_digest: model, training_receipt: trainingReceipt } as const
+      put({ name, created, serves: 'trained', weights: { ...weights, ...facts } }, async () => loaded)
+      // Opened once, so that it is closed when it is replaced, even if nobody ever asks for it.
+      const { release } = await items.get(name)!.open()
+      release()
     },
-    take,
-    close: async () => void (await Promise.all([...items.keys()].map(take))),
+    close() {
+      for (const item of items.values()) item.retire()
+      items.clear()
+    },
   }
 }
 
-function assertSameBase(receipt: TrainingReceipt, base: BaseIdentity): void {
-  if (receipt.base !== base.baseDigest || receipt.tokenizer !== base.tokenizerSha256) {
-    throw new ShelfError('base-unexpected', 'the model was trained on another base or tokenizer')
+/** The engine takes a file. It is written for the length of the loading, readable by this process's user only. */
+async function loadAdapter(engine: Engine, bytes: Uint8Array, scratch: string): Promise<LoadedModel> {
+  const path = join(scratch, `${randomBytes(16).toString('hex')}.gguf`)
+  try {
+    await writeFile(path, bytes, { mode: 0o600, flag: 'wx' })
+    return await engine.load({ adapterPath: path })
+  } finally {
+    await rm(path, { force: true })
   }
 }
 
-/** The adapter's path, once every file was read and hashes to the receipt. */
-async function assertFiles({ files, adapter, receipt }: TrainedFiles): Promise<string> {
-  const { model } = receipt.predicate
-  const given = new Map(files.map((file) => [file.name, file.path]))
-  const complete = given.size === files.length && model.files.every((file) => given.has(file.name))
-  const adapterPath = given.get(adapter)
-  if (!complete || given.size !== model.files.length || adapterPath === undefined) {
-    throw new ShelfError('files-unexpected', 'the files are not those that the training receipt lists')
-  }
-  if (modelDigest(model.files) !== model.digest) {
-    throw new ShelfError('files-unexpected', 'the training receipt’s digest is not that of its files')
-  }
-  for (const file of model.files) {
-    if ((await hashFile(given.get(file.name)!)) !== file.sha256) {
-      throw new ShelfError('file-changed', `${file.name} is not the file that was trained`)
-    }
-  }
-  return adapterPath
+interface Item {
+  readonly served: ServedModel
+  readonly open: () => Promise<OpenedModel>
+  /** Closes the weights once nobody uses them. */
+  readonly retire: () => void
 }
 
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
+function createItem(served: ServedModel, load: () => Promise<LoadedModel>): Item {
+  let loading: Promise<LoadedModel> | undefined
+  let users = 0
+  let retired = false
+
+  const closeIfUnused = () => {
+    if (retired && users === 0) void loading?.then((model) => model.close()).catch(() => undefined)
+  }
+  const leave = () => {
+    users -= 1
+    closeIfUnused()
+  }
+
+  return {
+    served,
+    async open() {
+      users += 1
+      try {
+        loading ??= load()
+        const model = await loading
+        let released = false
+        const release = () => {
+          if (!released) leave()
+          released = true
+        }
+        return { served, model, release }
+      } catch (error) {
+        // The next call tries again.
+        loading = undefined
+        leave()
+        throw error
+      }
+    },
+    retire() {
+      retired = true
+      closeIfUnused()
+    },
+  }
 }
