@@ -1,0 +1,12 @@
+export {
+  acceptedBundles,
+  createIntake,
+  IntakeError,
+  type AcceptedBundle,
+  type IntakeErrorCode,
+  type IntakeSnapshot,
+} from './intake.ts'
+export { assertParty } from './party.ts'
+export { contributionRecordOf, type PartyLeaves, type PartySource } from './record.ts'
+export { registerIngest, type RegisterIngestOptions } from './routes.ts'
+export { ingestMigrations } from './tables.ts'
