@@ -62,13 +62,14 @@ def load_base(reference: BaseReference, progress=lambda phase, done, total: None
     try:
         gguf = GgufFile(content)
         shape = read_shape(gguf)
-        cached = _read_cache(reference)
+        cached, cached_digest = _read_cache(reference)
         converted = cached or _convert(gguf, shape, progress)
+        del content, gguf
         tensors = load(converted)
         _check_shapes(tensors, shape)
     except (ValueError, KeyError, TypeError, NotImplementedError, SafetensorError):
         raise TrainerError("base-unsupported", "the base is not a Llama GGUF this worker reads") from None
-    digest = sha256(converted)
+    digest = cached_digest or sha256(converted)
     if reference.float32_sha256 not in (None, digest):
         raise TrainerError("base-mismatch", "the base's float32 form is not the one the job names")
     if reference.cache is not None and cached is None:
@@ -145,18 +146,19 @@ def _check_shapes(tensors: dict[str, torch.Tensor], s: Shape) -> None:
         raise ValueError("other tensors than a Llama has")
 
 
-def _read_cache(reference: BaseReference) -> bytes | None:
-    """The converted bytes, or None when there are none or they are damaged: then they are made anew."""
+def _read_cache(reference: BaseReference) -> tuple[bytes | None, str | None]:
+    """The converted bytes and their digest, or None when there are none or they are damaged: then they are made anew."""
     if reference.cache is None:
-        return None
+        return None, None
     folder = reference.cache / reference.sha256
     try:
         digests = json.loads((folder / "digests.json").read_bytes())
         content = (folder / "base.safetensors").read_bytes()
     except (OSError, ValueError):
-        return None
-    expected = {"format": CACHE_FORMAT, "source_sha256": reference.sha256, "float32_sha256": sha256(content)}
-    return content if digests == expected else None
+        return None, None
+    digest = sha256(content)
+    expected = {"format": CACHE_FORMAT, "source_sha256": reference.sha256, "float32_sha256": digest}
+    return (content, digest) if digests == expected else (None, None)
 
 
 def _write_cache(reference: BaseReference, converted: bytes, digest: str) -> None:

@@ -14,8 +14,12 @@ from .errors import TrainerError
 from .job import Example, Job
 from .optimizer import AdamW
 from .order import Step
-from .pack import Pack, groups, pack, shared_prefix
+from .pack import LOWER_TOKENS, UPPER_TOKENS, Pack, groups, pack, shared_prefix
 from .recipe import MILLION
+
+# Up to this size the base's distributions over the general answers are kept; else its last states, and each step
+# computes the distributions again.
+TEACHER_BYTES = 1 << 30
 
 
 def fix_arithmetic(threads: int) -> None:
@@ -39,7 +43,10 @@ def check_fits(job: Job, base: Base) -> None:
 
 @dataclass
 class Lower:
-    """What never changes in a run: the states that enter the first adapted layer, and the base's own last ones."""
+    """What never changes in a run: the states that enter the first adapted layer, and what the base itself says.
+
+    `teacher`: per general example (answer tokens, vocabulary) log-probabilities, or (answer tokens, width) states.
+    """
     prefix: torch.Tensor
     examples: list[torch.Tensor]
     general: list[torch.Tensor]
@@ -56,6 +63,8 @@ class Trainer:
         self.adapter = model.Adapter(base, job.recipe, job.seed)
         self.optimizer = AdamW(self.adapter.named(), job.recipe, steps)
         self._lower: Lower | None = None
+        answers = sum(len(e.ids) - e.answer_from for e in job.general)
+        self._keep_teacher = 4 * answers * base.shape.vocabulary <= TEACHER_BYTES
 
     @torch.no_grad()
     def prepare(self, progress) -> None:
@@ -66,7 +75,7 @@ class Trainer:
         states: list[torch.Tensor] = []
         teacher: list[torch.Tensor] = []
         prefix = torch.empty(0, base.shape.width)
-        for group in groups([len(e.ids) for e in everything], self._prefix):
+        for group in groups([len(e.ids) for e in everything], self._prefix, LOWER_TOKENS):
             progress("cache", group[0], len(everything))
             p = pack([everything[i] for i in group], self._prefix)
             hidden, rope = base.tensors["embed_tokens.weight"][p.ids], self._rope.at(p.positions)
@@ -76,7 +85,7 @@ class Trainer:
             if group[-1] >= split:
                 upper = range(first, base.shape.layers)
                 final = model.normed(base, model.run_layers(base, upper, hidden, rope, p.mask, rows=p.rows))
-                teacher += [final[a].clone() for i, a in zip(group, p.answers) if i >= split]
+                teacher += [self._teacher(final[a]) for i, a in zip(group, p.answers) if i >= split]
         progress("cache", len(everything), len(everything))
         self._lower = Lower(prefix, states[:split], states[split:], teacher)
 
@@ -94,7 +103,7 @@ class Trainer:
         answers = sum(len(e.ids) - e.answer_from for e, _, t in parts if t is None)
         general = sum(len(e.ids) - e.answer_from for e, _, t in parts if t is not None)
         total = 0.0
-        for group in groups([len(e.ids) for e, _, _ in parts], self._prefix):
+        for group in groups([len(e.ids) for e, _, _ in parts], self._prefix, UPPER_TOKENS):
             chosen = [parts[i] for i in group]
             answer_loss, loss = self._losses(chosen, answers, general)
             loss.backward()
@@ -114,13 +123,20 @@ class Trainer:
             loss = F.cross_entropy(model.logits(self._base, final[:end]), p.labels[:end], reduction="sum") / answers
         answer_loss = float(loss.detach())
         if kept:
-            with torch.no_grad():
-                teacher = torch.cat([t for _, _, t in chosen if t is not None])
-                wanted = F.log_softmax(model.logits(self._base, teacher), -1)
+            wanted = torch.cat([t for _, _, t in chosen if t is not None])
+            if not self._keep_teacher:
+                wanted = self._distribution(wanted)
             given = F.log_softmax(model.logits(self._base, final[end:]), -1)
             weight = self._job.recipe.distillation.weight_e6 / MILLION
             loss = loss + weight / general * F.kl_div(given, wanted, reduction="sum", log_target=True)
         return answer_loss, loss
+
+    def _teacher(self, final: torch.Tensor) -> torch.Tensor:
+        return self._distribution(final) if self._keep_teacher else final.clone()
+
+    @torch.no_grad()
+    def _distribution(self, final: torch.Tensor) -> torch.Tensor:
+        return F.log_softmax(model.logits(self._base, final), -1)
 
     def _upper(self, p: Pack, hidden: torch.Tensor) -> torch.Tensor:
         layers = range(self.adapter.first, self._base.shape.layers)
