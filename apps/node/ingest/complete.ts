@@ -12,7 +12,7 @@ import type { Ingest } from './ingest.ts'
 import { assertAcceptable, findOffer, type AwaitedOffer } from './offers.ts'
 import { openBundle, type OpenedBundle } from './open-bundle.ts'
 import { refuse } from './refusals.ts'
-import type { IngestTables } from './tables.ts'
+import type { IngestTx } from './tables.ts'
 
 /** A party's own statements and their places in the log. */
 export interface Contribution {
@@ -101,7 +101,7 @@ async function judge(
 
 async function commit(
   context: NodeContext,
-  tx: Tx<IngestTables>,
+  tx: IngestTx,
   { statement }: AwaitedOffer,
   bundle: OpenedBundle,
   ciphertext: string,
@@ -160,7 +160,7 @@ async function commit(
 }
 
 // The row stays locked until the transaction ends, so places are taken one at a time and in order.
-async function nextSequence(tx: Tx<IngestTables>, node: string, term: number): Promise<number> {
+async function nextSequence(tx: IngestTx, node: string, term: number): Promise<number> {
   await tx
     .insertInto('ingest_sequences')
     .values({ node, term, last: 0 })

@@ -1,6 +1,6 @@
 /** What the parts of this role share. */
-import type { Database, NodeContext } from '#node/core'
-import type { IngestTables } from './tables.ts'
+import type { NodeContext } from '#node/core'
+import type { IngestDatabase } from './tables.ts'
 import type { Uploads } from './uploads.ts'
 
 export interface IngestOptions {
@@ -20,7 +20,7 @@ export const DEFAULT_OPTIONS: IngestOptions = {
 
 export interface Ingest {
   readonly context: NodeContext
-  readonly database: Database<IngestTables>
+  readonly database: IngestDatabase
   readonly uploads: Uploads
   readonly options: IngestOptions
 }

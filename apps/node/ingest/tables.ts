@@ -4,7 +4,7 @@
  * Rows are an index over statements and sealed files. Storage may be hostile, so each bundle's row carries a code
  * that only this pool's machines can make: what was not accepted here cannot be slipped in.
  */
-import type { CoreTables, Migrations } from '#node/core'
+import type { CoreTables, Database, Migrations, Tx } from '#node/core'
 
 export interface OfferRow {
   readonly digest: string
@@ -36,11 +36,14 @@ export interface SequenceRow {
   readonly last: number
 }
 
-export type IngestTables = CoreTables & {
+// A type and not an interface: Kysely asks for an index signature.
+export type IngestTables = {
   offers: OfferRow
   bundles: BundleRow
   ingest_sequences: SequenceRow
 }
+export type IngestDatabase = Database<CoreTables & IngestTables>
+export type IngestTx = Tx<CoreTables & IngestTables>
 
 export const ingestMigrations: Migrations = {
   '0200-ingest': `
