@@ -6,9 +6,11 @@ import { verifySum } from '#merkle'
 import {
   decodeSumProof,
   decodeSumRoot,
+  destinationOf,
   payoutLeafDigest,
   shareLeafDigest,
   TOTAL_SHARES,
+  type Payee,
   type Payout,
   type UsageClose,
 } from '#statements'
@@ -27,6 +29,7 @@ const ann = hex('ann')
 const bob = hex('bob')
 const model = hex('model')
 const base = hex('base')
+const annsBank: Payee = { kind: 'iban', iban: 'DE02120300000000202051', name: 'Ann' }
 
 const usage = (of: string, serves: 'base' | 'trained', amount: bigint): UsageClose['models'][number] => ({
   model: of,
@@ -69,6 +72,7 @@ const inputOf = (more: Partial<PayoutInput> = {}): PayoutInput => ({
     ],
   ]),
   previous: null,
+  payees: new Map([[ann, annsBank]]),
   statedAt: new Date('2026-11-25T14:00:00Z'),
   ...more,
 })
@@ -132,8 +136,16 @@ test('the next period adds to what everybody was owed, and keeps payees that ear
   assert.equal(second.predicate.previous, hex('first'))
   assert.equal(second.predicate.carryIn, first.predicate.carryOut)
   const leaf = second.leaves.find((one) => one.leaf.payee === ann)!.leaf
-  assert.equal(leaf.period, '0')
+  assert.equal(leaf.amount, '0')
   assert.equal(leaf.cumulative, '420001')
+})
+
+test('a leaf binds where the money goes under its own salt, and the operator’s binds nothing', () => {
+  const { leaves } = payoutParts(inputOf(), secrets)
+  const leafOf = (payee: string) => leaves.find(({ leaf }) => leaf.payee === payee)!.leaf
+  assert.equal(leafOf(ann).destination, destinationOf(annsBank, leafOf(ann).salt))
+  assert.notEqual(leafOf(ann).destination, destinationOf({ ...annsBank, name: 'Eve' }, leafOf(ann).salt))
+  assert.equal(leafOf(operator).destination, null)
 })
 
 test('an operator who contributes has one leaf for both', () => {
@@ -143,7 +155,7 @@ test('an operator who contributes has one leaf for both', () => {
   const parts = payoutParts(inputOf({ attributions }), secrets)
   assertAddsUp(parts.predicate, parts)
   assert.equal(parts.leaves.length, 1)
-  assert.equal(parts.leaves[0]!.leaf.period, '1000502')
+  assert.equal(parts.leaves[0]!.leaf.amount, '1000502')
 })
 
 test('a trained model without an attribution is not paid out at all', () => {

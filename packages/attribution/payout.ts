@@ -4,7 +4,15 @@
  * The tree holds what every payee has ever been owed, so that one newest leaf is enough to claim all of it.
  */
 import { assertConserved, splitRevenue, type RevenueSplit, type Split } from '#ledger'
-import { formatTime, payoutLeafDigest, type Payout, type PayoutLeaf, type UsageClose } from '#statements'
+import {
+  destinationOf,
+  formatTime,
+  payoutLeafDigest,
+  type Payee,
+  type Payout,
+  type PayoutLeaf,
+  type UsageClose,
+} from '#statements'
 import { AttributionError } from './errors.ts'
 import { proveLeaves, type LeafSecrets, type ProvenLeaf } from './statement.ts'
 
@@ -26,6 +34,8 @@ export interface PayoutInput {
     readonly carryOut: bigint
     readonly leaves: readonly Pick<PayoutLeaf, 'payee' | 'cumulative'>[]
   } | null
+  /** Where each contributor's newest logged offer sends its money; the operator is not among them. */
+  readonly payees: ReadonlyMap<string, Payee>
   readonly statedAt: Date
 }
 
@@ -46,7 +56,7 @@ export function payoutParts(input: PayoutInput, secrets: LeafSecrets): PayoutPar
   assertConserved(totals)
 
   const period = owedInPeriod(models, input.operator)
-  const leaves = leavesOf(period, previous?.leaves ?? [], secrets)
+  const leaves = leavesOf(period, input, secrets)
   const { tree, proven } = proveLeaves(leaves, (leaf) => BigInt(leaf.cumulative), payoutLeafDigest, secrets)
   const { pool, policy, currency } = close.predicate
   const predicate: Payout = {
@@ -122,18 +132,21 @@ function owedInPeriod(models: readonly ModelSplit[], operator: string): Readonly
 // A payee of an earlier period keeps its leaf, whether or not this one adds to it.
 function leavesOf(
   period: ReadonlyMap<string, bigint>,
-  previous: readonly Pick<PayoutLeaf, 'payee' | 'cumulative'>[],
-  { salt }: Pick<LeafSecrets, 'salt'>,
+  { previous, payees }: Pick<PayoutInput, 'previous' | 'payees'>,
+  { salt: newSalt }: Pick<LeafSecrets, 'salt'>,
 ): readonly PayoutLeaf[] {
-  const before = new Map(previous.map(({ payee, cumulative }) => [payee, BigInt(cumulative)]))
+  const before = new Map((previous?.leaves ?? []).map(({ payee, cumulative }) => [payee, BigInt(cumulative)]))
   return [...new Set([...before.keys(), ...period.keys()])].sort().map((payee) => {
     const added = period.get(payee) ?? 0n
+    const salt = newSalt(payee)
+    const goesTo = payees.get(payee)
     return {
       format: 'fairweight/payout-leaf/v1',
       payee,
-      period: String(added),
+      amount: String(added),
       cumulative: String((before.get(payee) ?? 0n) + added),
-      salt: salt(payee),
+      destination: goesTo === undefined ? null : destinationOf(goesTo, salt),
+      salt,
     }
   })
 }

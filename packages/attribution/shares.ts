@@ -42,7 +42,6 @@ export function sharesOf({ contributors, tokenWeight, cap }: SharesInput): Share
   }
 }
 
-const capLifted: string = 'cap-lifted'
 const WHOLE = BigInt(TOTAL_SHARES)
 
 // Rounds down, then gives the missing units to the largest remainders; equal ones go by receipt digest.
@@ -66,7 +65,7 @@ function noticesOf(cap: Fractions['cap']): readonly Notice[] {
     case 'applied':
       return ['cap-applied']
     case 'lifted':
-      return [capLifted as Notice]
+      return ['cap-lifted']
     default:
       return cap satisfies never
   }
