@@ -8,11 +8,8 @@ const folder = new URL('../../spec/schemas/', import.meta.url)
 
 test('every schema on paper is the one the code reads by', () => {
   for (const [name, text] of schemaFiles()) {
-    assert.equal(
-      readFileSync(new URL(`${name}.json`, folder), 'utf8'),
-      text,
-      `${name}: run tools/spec/main.ts`,
-    )
+    const written = readFileSync(new URL(`${name}.json`, folder), 'utf8')
+    assert.ok(written === text, `spec/schemas/${name}.json is out of date: run tools/spec/main.ts`)
   }
 })
 

@@ -1,0 +1,120 @@
+/** The lies that each kind's own rules refuse. */
+import type { KindName } from '#statements'
+import { fixedHex } from './fixed.ts'
+import type { Lie } from './refusals.ts'
+
+const FEBRUARY_31 = '2026-02-31T00:00:00Z'
+
+export const LIES: Readonly<Record<KindName, readonly Lie[]>> = {
+  policy: [
+    ['the split sums to 9 999', (it) => (it.split.operator = 2_999)],
+    ['a first version that names a pool', (it) => (it.genesis = fixedHex('other pool'))],
+    ['one witness makes up the quorum twice', (it) => (it.log.witnesses = repeat(it.log.witnesses[0]))],
+    ['the log is its own witness', (it) => (it.log.witnesses[0].publicKey = it.log.publicKey)],
+    ['a quorum of more than all witnesses', (it) => (it.log.quorum = 2)],
+    ['a tokenizer that is not one of the base files', (it) => (it.base.tokenizer.sha256 = fixedHex('other'))],
+    ['two prices for one model', (it) => (it.prices[1].model = 'base')],
+    ['a revoked platform is welcome', (it) => it.trust.tcbStatuses.push('Revoked')],
+    [
+      'a measurement that ends before it begins',
+      (it) => (it.trust.measurements[0].until = '2025-01-01T00:00:00Z'),
+    ],
+    ['a price below zero', (it) => (it.prices[0].promptPerMillion = '-1')],
+    ['a name that repaints the screen', (it) => (it.operator.name = 'Meadow\u001b[2K')],
+    ['a base file that leads out of its folder', (it) => (it.base.files[0].name = 'a/../../base.gguf')],
+    ['no member of the recipe may be called so', (it) => (it.recipe['Not This'] = 1)],
+  ],
+  evidence: [
+    ['another term than its keyset', (it) => (it.term = 2)],
+    ['another ACI keyset than the one named', (it) => (it.aciKeyset.subject = 'someone')],
+    ['one GPU twice', (it) => (it.gpus = repeat(it.gpus[0]))],
+    ['a key in two roles', (it) => (it.keyset.keys[1].publicKey = it.keyset.keys[0].publicKey)],
+    ['an Ed25519 key to seal to', (it) => Object.assign(it.keyset.keys.at(-1), { algorithm: 'ed25519' })],
+    ['a keyset that ends before it begins', (it) => (it.keyset.notAfter = it.keyset.issuedAt)],
+    ['a nonce of 31 bytes', (it) => (it.nonce = it.nonce.slice(2))],
+  ],
+  offer: [
+    [
+      'an address of another chain’s form',
+      (it) => (it.payee = { kind: 'evm', chainId: 1, address: '0xABC' }),
+    ],
+    ['no items', (it) => (it.bundle.items = 0)],
+    ['an action twice', (it) => it.consent.actions.push('train')],
+    ['an action that nobody can enforce', (it) => it.consent.actions.push('resell')],
+    ['a day that does not exist', (it) => (it.issuedAt = FEBRUARY_31)],
+    ['a name of two lines', (it) => (it.contributor.name = 'Alba\nverified')],
+  ],
+  'contribution-receipt': [
+    ['accepted and rejected do not add up', (it) => (it.accepted = 2)],
+    [
+      'one item rejected twice',
+      (it) => {
+        it.accepted = 1
+        it.rejected = repeat({ index: 0, reason: 'too-long' })
+      },
+    ],
+    [
+      'an item rejected that was not offered',
+      (it) => {
+        it.accepted = 2
+        it.rejected = [{ index: 3, reason: 'too-long' }]
+      },
+    ],
+    ['sequence 0', (it) => (it.sequence = 0)],
+  ],
+  manifest: [
+    ['the cut-off counts another number of receipts', (it) => (it.cutOff[0].sequence = 3)],
+    ['a term twice in the cut-off', (it) => (it.cutOff = repeat({ ...it.cutOff[0], sequence: 1 }))],
+    ['one bundle is neither included nor excluded', (it) => (it.bundles.included = 1)],
+    ['a negative count', (it) => (it.items = -1)],
+  ],
+  'training-receipt': [
+    ['the model digest is not that of its files', (it) => (it.model.digest = fixedHex('other model'))],
+    ['a seed of one’s choice', (it) => (it.seed = 42)],
+    ['it ended before it began', (it) => (it.finishedAt = '2026-11-04T00:00:00Z')],
+    ['a file twice', (it) => (it.model.files = repeat(it.model.files[0]))],
+    ['an evaluation twice', (it) => (it.evaluations = repeat(it.evaluations[0]))],
+    ['a sum beyond 2^63 - 1', (it) => (it.tokens.tree.sum = '9223372036854775808')],
+  ],
+  attribution: [
+    ['nobody contributed', (it) => (it.contributors = 0)],
+    ['a method that is not on the list', (it) => (it.method = 'by-feeling')],
+    ['a fidelity in words', (it) => (it.fidelity = 'high')],
+    ['a weight above one', (it) => (it.tokenWeight = 1_000_001)],
+  ],
+  'usage-close': [
+    [
+      'a range that counts backwards',
+      (it) => {
+        it.ranges[0].last = 4
+        it.ranges.push({ node: 'node-2', term: 1, first: 10, last: 7, final: false })
+      },
+    ],
+    ['a term twice, so that calls overlap', (it) => (it.ranges = repeat({ ...it.ranges[0], last: 1 }))],
+    ['a call in no model', (it) => (it.models[0].calls = 0)],
+    ['amounts that do not make up the sum', (it) => (it.models[1].amount = '3')],
+    ['a model twice', (it) => Object.assign(it.models[1], { model: it.models[0].model, serves: 'trained' })],
+    ['it ended before it began', (it) => (it.closedAt = '2026-11-04T00:00:00Z')],
+  ],
+  payout: [
+    ['the split sums to 10 001', (it) => (it.split.operator = 3_001)],
+    ['revenue that no model made', (it) => (it.revenue = '73')],
+    ['parts that do not make up a model’s revenue', (it) => (it.models[0].operator = '22')],
+    ['a model twice', (it) => (it.models[1].model = it.models[0].model)],
+    ['an amount with a leading zero', (it) => (it.carryOut = '01')],
+  ],
+  withdrawal: [
+    ['a scope that cannot be kept', (it) => (it.scope = 'past-runs')],
+    ['a receipt in capitals', (it) => (it.receipt = it.receipt.toUpperCase())],
+    ['a time with an offset', (it) => (it.issuedAt = '2026-11-10T10:00:00+00:00')],
+  ],
+  'withdrawal-receipt': [
+    ['no time of shredding', (it) => delete it.keyShreddedAt],
+    ['term 0', (it) => (it.term = 0)],
+    ['a node with a space', (it) => (it.node = 'node 1')],
+  ],
+}
+
+function repeat<T>(one: T): T[] {
+  return [one, structuredClone(one)]
+}
