@@ -11,6 +11,8 @@ const settings = z.strictObject({
   listen: z.strictObject({ host: z.literal('127.0.0.1'), port: z.int().min(0).max(65_535) }),
   /** The machine under the node. `simulated` needs no hardware and says so everywhere. */
   machine: z.strictObject({ kind: z.literal('simulated'), directory: z.string().startsWith('/') }),
+  /** False lets a program start that the policy does not allow: everything it signs is then refused by audits (A2). */
+  enforceMeasurement: z.boolean(),
   /** A PostgreSQL URL; null starts the embedded server. */
   database: z.string().startsWith('postgres').nullable(),
   /** The signed policy, as an envelope in a JSON file; later versions after it. */

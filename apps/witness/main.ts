@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { lockDirectory, makeFolder } from '#adapters/tlog-files'
 import { formatVerifierKey, noteSigner, parseVerifierKey, verifierKey } from '#tlog'
+import { endWithParent } from '../service/children.ts'
 import { loadKey } from './key.ts'
 import { listen } from './serve.ts'
 import { openWitnessService } from './service.ts'
@@ -26,9 +27,9 @@ async function main(): Promise<void> {
     now: () => new Date(),
   })
   const { url, server } = await listen(options.listen, handle)
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => server.close(() => process.exit(0)).closeIdleConnections())
-  }
+  const stop = () => server.close(() => process.exit(0)).closeIdleConnections()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+  if (options.withParent) endWithParent(stop)
   const vkey = formatVerifierKey(verifierKey('cosignature', signer.name, signer.publicKey))
   process.stdout.write(`${JSON.stringify({ listening: url, name: signer.name, key: vkey })}\n`)
 }
@@ -41,11 +42,19 @@ function readOptions() {
       'log-origin': { type: 'string' },
       'log-key': { type: 'string' },
       name: { type: 'string' },
+      'with-parent': { type: 'boolean', default: false },
     },
   })
   const { directory, 'log-origin': origin, 'log-key': logKey } = values
   if (!directory || !origin || !logKey) throw new Error('--directory, --log-origin and --log-key are needed')
-  return { directory, origin, logKey, listen: values.listen, name: values.name }
+  return {
+    directory,
+    origin,
+    logKey,
+    listen: values.listen,
+    name: values.name,
+    withParent: values['with-parent'],
+  }
 }
 
 try {

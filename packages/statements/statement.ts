@@ -58,7 +58,7 @@ export function predicateType(kind: string): string {
 /** Throws {@link StatementError} `statement-invalid` where the predicate does not fit its schema. */
 export async function signStatement<Predicate>(
   kind: StatementKind<Predicate>,
-  predicate: Predicate,
+  predicate: NoInfer<Predicate>,
   key: SigningKey,
 ): Promise<Statement<Predicate>> {
   const checked = readPredicate(kind, predicate)

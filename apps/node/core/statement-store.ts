@@ -39,7 +39,7 @@ export interface StatementStore {
   /** Signs and stores, in the caller's transaction where there is one. Logged by the next {@link integrate}. */
   readonly issue: <Predicate>(
     kind: StatementKind<Predicate>,
-    predicate: Predicate,
+    predicate: NoInfer<Predicate>,
     key: SigningKey,
     options?: { party?: string; tx?: Tx },
   ) => Promise<Statement<Predicate>>

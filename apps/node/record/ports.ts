@@ -1,10 +1,8 @@
 /** What the public record gathers from the other roles. */
-import type { ContributionRecord, PublicRecord, UsageLeaf } from '#statements'
+import type { PublicRecord, UsageLeaf } from '#statements'
 
 export interface Books {
   /** Leaves of a usage close, in the order of its tree. */
   readonly usageLeavesOf: (closeDigest: string) => Promise<UsageLeaf[]>
   readonly openPeriod: () => Promise<PublicRecord['openPeriod']>
-  readonly shareLeavesOf: (contributor: string) => Promise<ContributionRecord['shares']>
-  readonly payoutLeavesOf: (contributor: string) => Promise<ContributionRecord['payouts']>
 }

@@ -14,6 +14,7 @@ import {
   itemSalt,
   manifest,
   manifestLeafValue,
+  termName,
   trainingSeed,
   type Item,
   type Manifest,
@@ -74,7 +75,7 @@ export async function issueManifest(
     pool: policy.pool,
     previous,
     at: context.now(),
-    cutOff: snapshot.cutOff,
+    cutOff: await everyTerm(tx, snapshot.cutOff),
     logSize: snapshot.logSize,
   })
   const { digest } = await context.statements.issue(manifest, predicate, context.machine.key('mix'), { tx })
@@ -87,6 +88,18 @@ export async function issueManifest(
   }))
   await tx.withTables<RunTables>().insertInto('manifest_leaves').values(rows).execute()
   return digest
+}
+
+/** A term that took in nothing stands in the cut-off with 0: that it is missing would not show otherwise. */
+async function everyTerm(tx: Tx, cutOff: Manifest['cutOff']): Promise<Manifest['cutOff']> {
+  const terms = await tx
+    .selectFrom('terms')
+    .select(['node', 'term'])
+    .orderBy('node')
+    .orderBy('term')
+    .execute()
+  const taken = new Map(cutOff.map((one) => [termName(one), one.sequence]))
+  return terms.map((one) => ({ ...one, sequence: taken.get(termName(one)) ?? 0 }))
 }
 
 /** What the trainer gets: token ids by the one rendering, bundles by their number. */

@@ -1,0 +1,31 @@
+/** The operator's routes of a node, as a client calls them. */
+import type { RunView } from '../node/run/pipeline.ts'
+
+export interface OperatorClient {
+  readonly post: <T>(path: string, body?: unknown) => Promise<{ status: number; body: T }>
+  readonly get: <T>(path: string) => Promise<T>
+}
+
+/** Throws with the node's own words where a call is refused with another status than listed in `accept`. */
+export function operatorClient(url: string, token: string): OperatorClient {
+  const headers = { authorization: `Bearer ${token}` }
+  const read = async <T>(response: Response): Promise<T> => {
+    const body = (await response.json()) as T & { error?: { message?: string } }
+    if (response.status >= 400 && response.status !== 409)
+      throw new Error(body.error?.message ?? `the node answered ${response.status}`)
+    return body
+  }
+  return {
+    async post(path, body = {}) {
+      const response = await fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      return { status: response.status, body: await read(response) }
+    },
+    get: async (path) => read(await fetch(`${url}${path}`, { headers })),
+  }
+}
+
+export type { RunView }

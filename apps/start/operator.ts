@@ -1,0 +1,193 @@
+/** The operator's side of the example: a key, a token, and the pool's first policy. */
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { decodeHex, encodeHex } from '#bytes'
+import { lastingKey } from '#node/core'
+import { openSimulatedMachine } from '#adapters/simulated-machine'
+import { signingKeyFromSeed, type SigningKey } from '#seal'
+import {
+  formatTime,
+  openStatement,
+  policy,
+  readItem,
+  normalizeItem,
+  signStatement,
+  validationCommitment,
+  type Item,
+  type Policy,
+  type Statement,
+} from '#statements'
+import { readJson, writeJson, type Home } from './home.ts'
+import { baseModel } from './setup/index.ts'
+
+export interface Operator {
+  readonly key: SigningKey
+  /** Bearer token of the operator's routes. */
+  readonly token: string
+}
+
+/** Made at the first start. */
+export async function openOperator(home: Home): Promise<Operator> {
+  const path = home.path('operator', 'secret.json')
+  let kept = (await readJson(path)) as { seed: string; token: string } | undefined
+  if (kept === undefined) {
+    kept = { seed: encodeHex(randomBytes(32)), token: `fwop-${encodeHex(randomBytes(24))}` }
+    await writeJson(path, kept, 0o600)
+  }
+  return { key: await signingKeyFromSeed(decodeHex(kept.seed)), token: kept.token }
+}
+
+export interface MachineFacts {
+  readonly measurement: { readonly mrTd: string; readonly rtmr: readonly [string, string, string, string] }
+  readonly logKey: string
+  readonly roots: readonly {
+    readonly vendor: 'intel' | 'nvidia'
+    readonly sha256: string
+    readonly simulated: boolean
+  }[]
+}
+
+/** What the policy must say about the machine that will run it. */
+export async function machineFacts(home: Home, now: () => Date): Promise<MachineFacts> {
+  const { platform, simulator, measurement } = await openSimulatedMachine({
+    directory: home.path('machine'),
+    root: home.checkout,
+    now,
+  })
+  const [intel, nvidia] = simulator.trustedRoots
+  return {
+    measurement,
+    logKey: (await lastingKey(platform.rootSecret, 'log')).publicKey,
+    roots: [
+      { vendor: 'intel', sha256: intel!.fingerprint, simulated: true },
+      { vendor: 'nvidia', sha256: nvidia!.fingerprint, simulated: true },
+    ],
+  }
+}
+
+export interface WitnessFacts {
+  readonly name: string
+  readonly publicKey: string
+}
+
+/** The pool's first policy, signed once and kept. */
+export async function openPolicy(
+  home: Home,
+  operator: Operator,
+  machine: MachineFacts,
+  witness: WitnessFacts,
+  now: Date,
+): Promise<Statement<Policy>> {
+  const path = home.path('operator', 'policy-1.json')
+  const kept = await readJson(path)
+  if (kept !== undefined) return openStatement(policy, kept)
+  const statement = await signStatement(
+    policy,
+    await firstPolicy(home, operator, machine, witness, now),
+    operator.key,
+  )
+  await writeJson(path, statement.envelope)
+  return statement
+}
+
+async function firstPolicy(
+  home: Home,
+  operator: Operator,
+  machine: MachineFacts,
+  witness: WitnessFacts,
+  now: Date,
+): Promise<Policy> {
+  const example = join(home.checkout, 'examples', 'meadow')
+  const recipe = JSON.parse(await readFile(join(example, 'recipe.json'), 'utf8')) as Record<string, unknown>
+  const validation = await readValidation(example)
+  const time = formatTime(now)
+  return {
+    name: 'meadow',
+    version: 1,
+    genesis: null,
+    previous: null,
+    issuedAt: time,
+    effectiveAt: time,
+    noticeSeconds: 7 * 86_400,
+    operator: { name: 'Meadow example operator', publicKey: operator.key.publicKey, payee: 'operator' },
+    trust: {
+      roots: [...machine.roots],
+      measurements: [
+        {
+          kind: 'tdx',
+          label: 'the installed tree at the first start',
+          ...machine.measurement,
+          rtmr: [...machine.measurement.rtmr],
+          from: time,
+          until: null,
+        },
+      ],
+      tcbStatuses: ['UpToDate'],
+      gpu: { architecture: 'HOPPER', devices: 1, rim: 'not-checked' },
+      maxEvidenceAgeSeconds: 86_400,
+    },
+    base: {
+      name: baseModel.name,
+      revision: null,
+      files: [{ name: baseModel.file, sha256: baseModel.sha256, size: baseModel.size }],
+      tokenizer: { file: baseModel.file, sha256: baseModel.sha256 },
+      template: 'chatml',
+      systemPrompt: 'You are a helpful AI assistant named SmolLM, trained by Hugging Face',
+    },
+    recipe,
+    attribution: { method: 'tokens', tokenWeight: 1_000_000, cap: 1_000_000, seeds: 1, coalitions: 0 },
+    validation: {
+      commitment: validationCommitment(validation, await validationSecret(home)),
+      items: validation.length,
+    },
+    split: { contributors: 8000, operator: 2000 },
+    currency: { asset: 'USD', scale: 6 },
+    prices: [
+      { model: 'meadow', serves: 'trained', promptPerMillion: '2000000', completionPerMillion: '6000000' },
+      { model: 'smollm2-135m', serves: 'base', promptPerMillion: '500000', completionPerMillion: '1500000' },
+    ],
+    dedup: { shingleWords: 5, threshold: 800_000, keeps: 'earliest' },
+    log: {
+      origin: 'meadow.example/log',
+      publicKey: machine.logKey,
+      witnesses: [{ ...witness }],
+      quorum: 1,
+      maxCheckpointAgeSeconds: 7 * 86_400,
+    },
+    streamMarks: { everyEvents: 8, everySeconds: 2 },
+    usagePeriodSeconds: 86_400,
+    receiptRetentionDays: 90,
+    retirementDays: 30,
+    minimumContributors: 3,
+  }
+}
+
+/** The secret validation set of the example, as items: question and the answer to tell from others. */
+async function readValidation(example: string): Promise<Item[]> {
+  const text = await readFile(join(example, 'validation.jsonl'), 'utf8')
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      const { question, answer } = JSON.parse(line) as { question: string; answer: string }
+      return normalizeItem(
+        readItem({
+          messages: [
+            { role: 'user', content: question },
+            { role: 'assistant', content: answer },
+          ],
+        }),
+      )
+    })
+}
+
+async function validationSecret(home: Home): Promise<Uint8Array> {
+  const path = home.path('operator', 'validation-secret.json')
+  let kept = (await readJson(path)) as { secret: string } | undefined
+  if (kept === undefined) {
+    kept = { secret: encodeHex(randomBytes(32)) }
+    await writeJson(path, kept, 0o600)
+  }
+  return decodeHex(kept.secret)
+}
