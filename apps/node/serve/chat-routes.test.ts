@@ -119,7 +119,7 @@ test('an answer has every member that OpenAI’s schema requires, and its usage 
   assert.equal(body.usage['prompt_tokens'], usage?.prompt_tokens)
   assert.equal(body.usage['completion_tokens'], 5)
   assert.equal(usage?.completion_tokens, 5)
-  assert.equal(usage?.amount, String(priceOf({ promptTokens: usage!.prompt_tokens, completionTokens: 5 })))
+  assert.equal(usage?.amount, String(priceOf({ promptTokens: usage.prompt_tokens, completionTokens: 5 })))
 })
 
 test('at the limit of tokens the answer ends as length, and its receipt says so', async () => {

@@ -5,7 +5,7 @@
  * of the whole server.
  */
 import type { FastifyInstance } from 'fastify'
-import type { NodeContext } from '#node/core'
+import { toHttpError, type NodeContext } from '#node/core'
 import { aciKeysetDigest } from '#statements'
 import { attestationRoutes, type SourceProvenance } from './attestation-routes.ts'
 import { chatRoutes } from './chat-routes.ts'
@@ -14,7 +14,6 @@ import { modelRoutes } from './model-routes.ts'
 import type { Meter, Shelf } from './ports.ts'
 import { encodeError, receiptKeyId } from './receipts.ts'
 import { defaultLimits, type Serving, type ServingLimits } from './serving.ts'
-import { toHttpError } from '#node/core'
 
 export interface ServingOptions {
   readonly meter: Meter
@@ -28,7 +27,7 @@ export interface ServingHandle {
   readonly drain: () => Promise<void>
 }
 
-/** Must be called before other roles add routes, so that their responses carry ACI's headers too. */
+/** Call it before the server listens; the order among the roles does not matter. */
 export function registerServing(
   app: FastifyInstance,
   context: NodeContext,
