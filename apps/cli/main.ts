@@ -1,0 +1,72 @@
+/**
+ * The `fairweight` command. Each command is loaded only when it is asked for, so that `--help` is quick.
+ *
+ * Exit codes everywhere: 0 done, 1 refused or failed, 2 wrong use or could not tell.
+ */
+import { Command, CommanderError } from 'commander'
+
+interface Listed {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<(program: Command) => void>
+}
+
+const COMMANDS: readonly Listed[] = [
+  {
+    name: 'start',
+    summary: 'the example: private data becomes a trained, served, paid and audited model',
+    load: async () => (await import('../start/command.ts')).registerStart,
+  },
+  {
+    name: 'contribute',
+    summary: 'verify a node, seal files to it, get a receipt',
+    load: async () => (await import('../contribute/index.ts')).registerContribute,
+  },
+  {
+    name: 'contributions',
+    summary: 'what you have contributed',
+    load: async () => (await import('../contribute/index.ts')).registerContribute,
+  },
+  {
+    name: 'statement',
+    summary: 'your shares and payouts, with every proof checked',
+    load: async () => (await import('../contribute/index.ts')).registerContribute,
+  },
+  {
+    name: 'audit',
+    summary: 'check a pool that you do not trust',
+    load: async () => (await import('../audit/index.ts')).registerAudit,
+  },
+  {
+    name: 'export',
+    summary: 'take a pool’s evidence along, for an audit offline',
+    load: async () => (await import('../audit/index.ts')).registerAudit,
+  },
+  {
+    name: 'measure',
+    summary: 'print the measurement of a checkout',
+    load: async () => (await import('../measure/index.ts')).registerMeasure,
+  },
+]
+
+const program = new Command('fairweight')
+  .description(
+    'Pool private data, train a model on it inside attested machines, and pay every contributor an exact share.',
+  )
+  .version('0.1.0')
+  .exitOverride()
+  .showHelpAfterError('(add --help for how to use it)')
+
+const asked = COMMANDS.find(({ name }) => name === process.argv[2])
+try {
+  if (asked === undefined)
+    for (const { name, summary } of COMMANDS) program.command(name, { hidden: false }).description(summary)
+  else (await asked.load())(program)
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
+  else {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,90 @@
+/** The example's contributors: each runs the ordinary `contribute` command in a home of its own. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runCommand } from '../service/children.ts'
+import { readJson, writeJson, type Home } from './home.ts'
+
+export interface Contributor {
+  readonly id: string
+  readonly name: string
+  readonly files: readonly string[]
+}
+
+export async function readContributors(home: Home): Promise<Contributor[]> {
+  const text = await readFile(join(home.checkout, 'examples/meadow/contributors.json'), 'utf8')
+  return JSON.parse(text) as Contributor[]
+}
+
+export interface Contribution {
+  readonly items: number
+  readonly canonicalTokens: number
+}
+
+/** Contributes once; a home that has its receipt is left alone. Throws with the command's own words. */
+export async function contribute(
+  home: Home,
+  url: string,
+  policyDigest: string,
+  one: Contributor,
+): Promise<Contribution> {
+  const done = home.path('contributors', one.id, 'done.json')
+  const kept = (await readJson(done)) as Contribution | undefined
+  if (kept !== undefined) return kept
+  const files = one.files.map((file) => join(home.checkout, 'examples/meadow', file))
+  const args = [
+    'contribute',
+    ...files,
+    '--pool',
+    url,
+    '--policy',
+    policyDigest,
+    '--name',
+    one.name,
+    '--home',
+    home.path('contributors', one.id),
+    '--anchors',
+    home.path('auditor', 'anchors.json'),
+    '--yes',
+    '--json',
+  ]
+  const ran = await runCommand(join(home.checkout, 'bin/fairweight.mjs'), args)
+  if (ran.code !== 0) throw new Error(`${one.name}: ${ran.stderr || ran.stdout}`)
+  const answer = JSON.parse(ran.stdout) as { accepted: number; canonicalTokens: number }
+  const contribution = { items: answer.accepted, canonicalTokens: answer.canonicalTokens }
+  await writeJson(done, contribution)
+  return contribution
+}
+
+export interface StatementOfContributor {
+  readonly share: number
+  readonly paid: bigint
+}
+
+/** Fetches and verifies what a contributor was stated; the proofs stay in its home for the audit. */
+export async function fetchStatement(
+  home: Home,
+  url: string,
+  policyDigest: string,
+  one: Contributor,
+): Promise<StatementOfContributor> {
+  const args = [
+    'statement',
+    '--pool',
+    url,
+    '--policy',
+    policyDigest,
+    '--home',
+    home.path('contributors', one.id),
+    '--anchors',
+    home.path('auditor', 'anchors.json'),
+    '--json',
+  ]
+  const ran = await runCommand(join(home.checkout, 'bin/fairweight.mjs'), args)
+  if (ran.code !== 0) throw new Error(`${one.name}: ${ran.stderr || ran.stdout}`)
+  return readStatement(ran.stdout)
+}
+
+function readStatement(text: string): StatementOfContributor {
+  const answer = JSON.parse(text) as { shares: { share: number }[]; payouts: { cumulative: string }[] }
+  return { share: answer.shares.at(-1)?.share ?? 0, paid: BigInt(answer.payouts.at(-1)?.cumulative ?? '0') }
+}

@@ -1,0 +1,183 @@
+/**
+ * `npm start`: private data of five contributors becomes a trained, served, paid and audited model.
+ *
+ * Every step looks at what is there and does what is missing, so that a second run, or one after a kill, goes on
+ * where the first one was.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { lockDirectory, makeFolder } from '#adapters/tlog-files'
+import type { Anchors, Policy, Statement } from '#statements'
+import {
+  buyerNames,
+  callPath,
+  callWithoutCredit,
+  makeCall,
+  openBuyer,
+  planCalls,
+  type Buyer,
+} from './buyers.ts'
+import { contribute, fetchStatement, readContributors } from './contributors.ts'
+import { writeJson, type Home } from './home.ts'
+import { machineFacts, openOperator, openPolicy } from './operator.ts'
+import { operatorClient } from './operator-client.ts'
+import { isAllowed, startNodeService, startWitness } from './pool.ts'
+import { trainPool } from './run.ts'
+import { runCommand } from '../service/children.ts'
+import type { Screen } from './screen/index.ts'
+import { ensurePython, ensureWeights, preflight } from './setup/index.ts'
+import { newestTraining, summary } from './summary.ts'
+import { readFile } from 'node:fs/promises'
+
+export interface StartOptions {
+  readonly home: Home
+  readonly screen: Screen
+  readonly port: number
+  /** Ends after the audit, with its code; otherwise serving goes on. */
+  readonly once: boolean
+  readonly fresh: boolean
+  /** Resolves when somebody asked to stop. */
+  readonly stopped: Promise<void>
+}
+
+/** The exit code: the audit's, or 0 after serving. */
+export async function start(options: StartOptions): Promise<number> {
+  const { home, screen, port } = options
+  await preflight({ home: home.root, port })
+  if (options.fresh) await rm(home.root, { recursive: true, force: true })
+  await makeFolder(home.root)
+  const lock = lockDirectory(home.root)
+  const closers: (() => Promise<void>)[] = []
+  try {
+    const { python } = await screen.step('Setting up the training environment', (report) =>
+      ensurePython({ home: home.root, source: join(home.checkout, 'trainer'), tests: false, report }),
+    )
+    const weights = await screen.step('Fetching the base model', (report) =>
+      ensureWeights({ home: home.root, python, report }),
+    )
+
+    const now = () => new Date()
+    const operator = await openOperator(home)
+    const machine = await machineFacts(home, now)
+    const witness = await startWitness(home, machine)
+    closers.push(witness.stop)
+    const policy = await openPolicy(home, operator, machine, witness.facts, now())
+    if (!isAllowed(policy.predicate, machine)) {
+      screen.say(
+        'The program that is installed is not the one that the policy allows. It runs all the same, and A2 will be red: that is what the audit is for.',
+      )
+    }
+    await writeJson(home.path('auditor', 'anchors.json'), anchorsOf(policy))
+    const node = await screen.step('Starting the confidential node (SIMULATED hardware)', () =>
+      startNodeService(home, operator, policy, witness, machine, { python, weights, port }),
+    )
+    closers.push(node.stop)
+    const client = operatorClient(node.url, operator.token)
+
+    const contributors = await readContributors(home)
+    const gave = await screen.step(
+      'Contributing: five contributors verify the node, seal and upload',
+      async (report) => {
+        const all = []
+        for (const [at, who] of contributors.entries()) {
+          report({ done: at, total: contributors.length, unit: 'contributors', detail: who.name })
+          all.push(await contribute(home, node.url, policy.digest, who))
+        }
+        return all
+      },
+    )
+
+    await trainPool(home, client, (title, work) => screen.step(title, work))
+    await screen.step('Earning: three buyers make 30 paid calls', (report) =>
+      earn(home, node.url, client, report),
+    )
+    await screen.step('Closing the period and paying out', async () => {
+      await client.post('/v1/operator/closes')
+      await client.post('/v1/operator/payouts')
+    })
+    const stated = await screen.step('Contributors fetch and verify their statements', async (report) => {
+      const all = []
+      for (const [at, who] of contributors.entries()) {
+        report({ done: at, total: contributors.length, unit: 'contributors', detail: who.name })
+        all.push(await fetchStatement(home, node.url, policy.digest, who))
+      }
+      return all
+    })
+    const audited = await screen.step('Auditing, as a stranger would', () => audit(home, node.url))
+    screen.say(
+      summary({
+        contributors: contributors.map((who, at) => ({ who, gave: gave[at]!, stated: stated[at]! })),
+        training: await newestTraining(node.url),
+        url: node.url,
+        home: home.root,
+        apiKey: await firstApiKey(home),
+      }),
+    )
+    screen.say(`\n${audited.text}`)
+    screen.say(
+      `\nTimes\n${screen
+        .timings()
+        .map(({ title, seconds }) => `  ${seconds.toFixed(1).padStart(6)} s  ${title}`)
+        .join('\n')}`,
+    )
+    if (options.once) return audited.code
+    screen.say(`\nServing at ${node.url}/v1 (an OpenAI base URL). Ctrl-C stops it; run again to go on.`)
+    await Promise.race([options.stopped, node.ended])
+    return 0
+  } finally {
+    for (const close of closers.toReversed()) await close()
+    lock.release()
+  }
+}
+
+/** What an auditor of the example is told by other ways than the node. */
+function anchorsOf({ digest, predicate }: Statement<Policy>): Anchors {
+  return {
+    format: 'fairweight/anchors/v1',
+    policy: digest,
+    operator: predicate.operator.publicKey,
+    witnesses: predicate.log.witnesses,
+    quorum: predicate.log.quorum,
+    simulatedRoots: predicate.trust.roots.filter(({ simulated }) => simulated).map(({ sha256 }) => sha256),
+    checkpoint: null,
+  }
+}
+
+async function earn(
+  home: Home,
+  url: string,
+  client: ReturnType<typeof operatorClient>,
+  report: Parameters<Parameters<Screen['step']>[1]>[0],
+): Promise<void> {
+  const questions = (await readFile(join(home.checkout, 'examples/meadow/questions.jsonl'), 'utf8'))
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => (JSON.parse(line) as { question: string }).question)
+  const buyers = new Map<string, Buyer>()
+  for (const name of buyerNames) buyers.set(name, await openBuyer(home, client, name))
+  const calls = planCalls(questions)
+  for (const [at, call] of calls.entries()) {
+    report({
+      done: at,
+      total: calls.length,
+      unit: 'calls',
+      detail: callPath(home, at, call).split('/').at(-3) ?? '',
+    })
+    await makeCall(home, url, buyers.get(call.buyer)!, at, call)
+  }
+  const poor = await openBuyer(home, client, 'empty-purse', '10')
+  const refusal = await callWithoutCredit(url, poor)
+  if (!refusal.startsWith('402'))
+    throw new Error(`a call without credit should be refused with 402, and was answered ${refusal}`)
+}
+
+async function audit(home: Home, url: string): Promise<{ code: number; text: string }> {
+  const folders = ['contributors', 'buyers'].flatMap((name) => ['--receipts', home.path(name)])
+  const args = ['audit', url, '--anchors', home.path('auditor', 'anchors.json'), ...folders]
+  const ran = await runCommand(join(home.checkout, 'bin/fairweight.mjs'), args)
+  return { code: ran.code ?? 2, text: [ran.stdout, ran.stderr].filter(Boolean).join('\n') }
+}
+
+async function firstApiKey(home: Home): Promise<string> {
+  return (JSON.parse(await readFile(home.path('buyers', buyerNames[0]!, 'key.json'), 'utf8')) as Buyer).apiKey
+}

@@ -1,0 +1,74 @@
+/** The operator's run: asked for once, watched until its model is served. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Report } from './screen/index.ts'
+import type { Home } from './home.ts'
+import type { OperatorClient, RunView } from './operator-client.ts'
+
+type Step = <T>(title: string, work: (report: Report) => Promise<T>) => Promise<T>
+
+const STAGES = [
+  {
+    stage: 'mixing',
+    title: 'Mixing: looking for duplicates, writing the manifest',
+    after: ['mixed', 'trained', 'attested', 'attributed'],
+  },
+  { stage: 'training', title: 'Training', after: ['trained', 'attested', 'attributed'] },
+  { stage: 'evaluating', title: 'Asking the questions, before and after', after: ['attested', 'attributed'] },
+  { stage: 'attributing', title: 'Working out the shares', after: ['attributed'] },
+] as const
+
+/** Throws with the node's reason where the run failed. */
+export async function trainPool(home: Home, operator: OperatorClient, step: Step): Promise<RunView> {
+  const { body } = await operator.post<{ id: number }>('/v1/operator/runs', await runInput(home))
+  const view = () => operator.get<RunView>(`/v1/operator/runs/${body.id}`)
+  for (const { title, after } of STAGES) {
+    const first = await view()
+    if ((after as readonly string[]).includes(first.stage)) continue
+    await step(title, async (report) => {
+      for (let now = await view(); ; now = await view()) {
+        if (now.failure !== null) throw new Error(now.failure)
+        if ((after as readonly string[]).includes(now.stage)) return
+        show(now, report)
+        await sleep(300)
+      }
+    })
+  }
+  return step('Loading the trained model', async () => {
+    for (let now = await view(); ; now = await view()) {
+      if (now.progress?.stage === 'done' || now.progress === null) return now
+      if (now.failure !== null) throw new Error(now.failure)
+      await sleep(200)
+    }
+  })
+}
+
+function show({ progress }: RunView, report: Report): void {
+  if (progress === null) return
+  const loss =
+    progress.loss === null
+      ? ''
+      : `loss ${(progress.loss / 1_000_000).toFixed(2)}, ${progress.tokensPerSecond} tokens/s`
+  report({
+    done: progress.done,
+    total: progress.total,
+    unit: progress.unit,
+    detail: [progress.detail, loss].filter(Boolean).join(', '),
+  })
+}
+
+async function runInput(home: Home): Promise<unknown> {
+  const lines = async (file: string) =>
+    (await readFile(join(home.checkout, 'examples/meadow', file), 'utf8'))
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map((line) => JSON.parse(line) as unknown)
+  return {
+    general: await lines('general.jsonl'),
+    evaluations: [
+      { set: 'held-out', questions: await lines('questions.jsonl') },
+      { set: 'general', questions: await lines('general-questions.jsonl') },
+    ],
+  }
+}
