@@ -5,7 +5,7 @@
  * sequence has no gap and no bundle is without a place. Asking again gets the same receipt.
  */
 import { hmacSha256, encodeHex, decodeHex, sha256Hex, type Bytes } from '#bytes'
-import { keepCiphertext, type NodeContext, type StoredStatement, type Tx } from '#node/core'
+import { keepCiphertext, type NodeContext, type StoredStatement } from '#node/core'
 import type { Envelope } from '#seal'
 import { contributionReceipt, formatTime, type ContributionReceipt } from '#statements'
 import type { Ingest } from './ingest.ts'
@@ -31,7 +31,7 @@ export interface LoggedEnvelope {
 export async function completeOffer(ingest: Ingest, digest: string): Promise<Contribution> {
   const offered = await findOffer(ingest, digest)
   if (offered === undefined) throw refuse('offer-unknown')
-  const receipt = (await findReceipt(ingest, digest)) ?? (await accept(ingest, offered))
+  const receipt = (await findReceipt(ingest, digest)) ?? (await acceptOnce(ingest, offered))
   await ingest.uploads.remove(offered.upload)
   return contributionOf(ingest.context, digest, receipt)
 }
@@ -64,6 +64,17 @@ async function findReceipt({ database }: Ingest, offerDigest: string): Promise<s
     .where('offer', '=', offerDigest)
     .executeTakeFirst()
   return row?.receipt
+}
+
+// Two requests at once for one offer: whoever comes second finds the upload gone, and the receipt there.
+async function acceptOnce(ingest: Ingest, offered: AwaitedOffer): Promise<string> {
+  try {
+    return await accept(ingest, offered)
+  } catch (error) {
+    const made = await findReceipt(ingest, offered.statement.digest)
+    if (made === undefined) throw error
+    return made
+  }
 }
 
 async function accept(ingest: Ingest, offered: AwaitedOffer): Promise<string> {
@@ -133,7 +144,7 @@ async function commit(
     rejected: [...bundle.rejected],
     canonicalTokens: bundle.canonicalTokens,
   }
-  const options = { party: contributor, tx: tx as unknown as Tx }
+  const options = { party: contributor, tx }
   await statements.keep(statement, 'party', options)
   const receipt = await statements.issue(contributionReceipt, predicate, machine.key('ingest'), options)
   await tx

@@ -1,13 +1,6 @@
 /** What a contributor is shown of its own (spec/record.md): its statements whole, and leaves with proofs. */
 import { loggedDigest, type NodeContext } from '#node/core'
-import {
-  evidence,
-  keysetDigest,
-  openStatement,
-  STATEMENT_KINDS,
-  type ContributionRecord,
-  type PublicStatement,
-} from '#statements'
+import type { ContributionRecord } from '#statements'
 import { contributionOf, type LoggedEnvelope } from './complete.ts'
 import type { IngestTables } from './tables.ts'
 
@@ -23,14 +16,7 @@ export type PartySource = (of: {
   readonly key: string
 }) => Promise<PartyLeaves>
 
-export interface PartyAnswer {
-  /** One for each accepted bundle, in the order of the log. */
-  readonly records: readonly ContributionRecord[]
-  /** The public statements that the proofs lead to, and evidence for the keys that signed them. */
-  readonly statements: readonly PublicStatement[]
-}
-
-/** The contributor's statements alone, without leaves: what ingest knows by itself. */
+/** One record for each accepted bundle, in the order of the log; without sources, the statements alone. */
 export async function contributionRecordOf(
   context: NodeContext,
   contributor: string,
@@ -67,52 +53,6 @@ export async function contributionRecordOf(
   return records
 }
 
-export async function answerParty(
-  context: NodeContext,
-  contributor: string,
-  sources: readonly PartySource[],
-): Promise<PartyAnswer> {
-  const records = await contributionRecordOf(context, contributor, sources)
-  const cited = new Set(
-    records.flatMap(({ manifests, tokens, shares, payouts }) =>
-      [...manifests, ...tokens, ...shares, ...payouts].map(({ statement }) => statement),
-    ),
-  )
-  const statements: PublicStatement[] = []
-  for (const digest of cited) {
-    const stored = await context.statements.find(digest)
-    if (stored !== undefined && stored.leafIndex !== null)
-      statements.push(published({ ...stored, leafIndex: stored.leafIndex }))
-  }
-  const signers = new Set(
-    [
-      ...statements.map(({ envelope }) => envelope),
-      ...records.map(({ receipt }) => receipt.envelope),
-    ].flatMap(({ signatures }) => signatures.map(({ keyid }) => keyid)),
-  )
-  return { records, statements: [...(await evidenceFor(context, signers)), ...statements] }
-}
-
-// The newest evidence of each keyset that holds one of the signers; older ones say the same keys.
-async function evidenceFor(context: NodeContext, signers: ReadonlySet<string>): Promise<PublicStatement[]> {
-  const newest = new Map<string, PublicStatement>()
-  for (const stored of await context.statements.list('evidence')) {
-    if (stored.leafIndex === null) continue
-    const { keyset } = (await openStatement(evidence, stored.envelope)).predicate
-    if (keyset.keys.some(({ publicKey }) => signers.has(publicKey))) {
-      newest.set(keysetDigest(keyset), published({ ...stored, leafIndex: stored.leafIndex }))
-    }
-  }
-  return [...newest.values()]
-}
-
 function onPaper({ envelope, leafIndex, salt }: LoggedEnvelope): ContributionRecord['offer'] {
   return { envelope: envelope as ContributionRecord['offer']['envelope'], leafIndex, salt }
-}
-
-function published(
-  stored: Omit<LoggedEnvelope, 'digest'> & { readonly kind: (typeof STATEMENT_KINDS)[number] },
-): PublicStatement {
-  const { kind, ...rest } = stored
-  return { kind, ...onPaper({ digest: '', ...rest }) }
 }

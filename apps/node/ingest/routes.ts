@@ -9,7 +9,7 @@ import { completeOffer, contributionOf } from './complete.ts'
 import { DEFAULT_OPTIONS, type Ingest, type IngestOptions } from './ingest.ts'
 import { takeOffer } from './offers.ts'
 import { assertParty } from './party.ts'
-import { answerParty, type PartySource } from './record.ts'
+import { contributionRecordOf, type PartySource } from './record.ts'
 import type { IngestTables } from './tables.ts'
 import { createUploads, UPLOADS_PATH } from './uploads.ts'
 
@@ -122,7 +122,7 @@ function partyRoutes(
     if (party !== request.params.publicKey) {
       throw new HttpError(403, 'not_yours', 'This record is another contributor’s.')
     }
-    return answerParty(context, party, sources)
+    return { records: await contributionRecordOf(context, party, sources) }
   })
 }
 
