@@ -1,33 +1,37 @@
-/** Writes spec/schemas from the code, or with `--check` says which files are out of date and exits 1. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+/**
+ * Writes what follows from the code: spec/schemas and vectors/statements.json.
+ *
+ * With `--check` it writes nothing, says which files are out of date, and then exits 1.
+ */
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { schemaFiles } from '../../packages/statements/schemas.ts'
+import { vectorsText } from './vectors.ts'
 
-const folder = join(import.meta.dirname, '../../spec/schemas')
-const wanted = schemaFiles()
+const root = join(import.meta.dirname, '../..')
 
-const stale = [...wanted].filter(([name, text]) => textOf(name) !== text).map(([name]) => name)
-const left = namesIn(folder).filter((name) => !wanted.has(name))
+const wanted = new Map<string, string>([
+  ...[...schemaFiles()].map(([name, text]) => [`spec/schemas/${name}.json`, text] as const),
+  ['vectors/statements.json', await vectorsText()] as const,
+])
+const stale = [...wanted].filter(([path, text]) => textOf(path) !== text)
+const left = globSync('spec/schemas/*.json', { cwd: root })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => !wanted.has(path))
 
 if (process.argv.includes('--check')) {
-  for (const name of stale) console.error(`out of date: spec/schemas/${name}.json`)
-  for (const name of left) console.error(`no longer a format: spec/schemas/${name}.json`)
+  for (const [path] of stale) console.error(`out of date: ${path}`)
+  for (const path of left) console.error(`no longer a format: ${path}`)
   process.exitCode = stale.length + left.length === 0 ? 0 : 1
 } else {
-  mkdirSync(folder, { recursive: true })
-  for (const name of stale) writeFileSync(pathOf(name), wanted.get(name) ?? '')
-  for (const name of left) rmSync(pathOf(name))
-  console.log(`${wanted.size} schemas, ${stale.length} written, ${left.length} removed`)
+  for (const [path, text] of stale) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+  }
+  for (const path of left) rmSync(join(root, path))
+  console.log(`${wanted.size} files, ${stale.length} written, ${left.length} removed`)
 }
 
-function textOf(name: string): string | undefined {
-  return existsSync(pathOf(name)) ? readFileSync(pathOf(name), 'utf8') : undefined
-}
-
-function namesIn(path: string): string[] {
-  return existsSync(path) ? readdirSync(path).map((file) => basename(file, '.json')) : []
-}
-
-function pathOf(name: string): string {
-  return join(folder, `${name}.json`)
+function textOf(path: string): string | undefined {
+  return existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : undefined
 }

@@ -31,7 +31,9 @@ import type { PoolExamples } from './pool.ts'
 
 export const REQUEST =
   '{"messages":[{"content":"Is it edible?","role":"user"}],"model":"meadow","stream":true}'
-export const SEGMENTS = ['data: {"n":1}\n\ndata: {"n":2}\n\n', 'data: {"n":3}\n\ndata: [DONE]\n\n']
+/** What the chain covers: the events before each mark. The last mark stands before the sentinel. */
+export const SEGMENTS = ['data: {"n":1}\n\ndata: {"n":2}\n\n', 'data: {"n":3}\n\n']
+const SENTINEL = 'data: [DONE]\n\n'
 
 export async function moneyExamples(signers: Signers, pool: PoolExamples, data: DataExamples) {
   const { policyStatement, aciKeyset } = pool
@@ -52,7 +54,7 @@ export async function moneyExamples(signers: Signers, pool: PoolExamples, data: 
         {
           receipt_id: 'rcpt-000001',
           mark: at + 1,
-          events: 2 * (at + 1),
+          events: at + 2,
           chain: encodeHex(chains[at + 1]!),
           ended: at + 1 === SEGMENTS.length ? 'complete' : null,
           key_id: signers.mark.publicKey,
@@ -62,7 +64,10 @@ export async function moneyExamples(signers: Signers, pool: PoolExamples, data: 
     ),
   )
   // On the wire a mark follows its segment; ACI's hash covers both.
-  const response = SEGMENTS.flatMap((segment, at) => [encodeUtf8(segment), encodeMark(marks[at]!)])
+  const response = [
+    ...SEGMENTS.flatMap((segment, at) => [encodeUtf8(segment), encodeMark(marks[at]!)]),
+    encodeUtf8(SENTINEL),
+  ]
   const metered = {
     type: 'usage.metered' as const,
     node: 'node-1',

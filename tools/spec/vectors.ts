@@ -1,6 +1,4 @@
-/** Writes vectors/statements.json: every kind accepted once and refused many times, and known answers. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+/** The text of vectors/statements.json: every kind accepted once and refused many times, and known answers. */
 import { encodeHex } from '#bytes'
 import * as statements from '#statements'
 import type { KindName, Statement, StatementKind } from '#statements'
@@ -13,50 +11,47 @@ import { moneyExamples } from './money.ts'
 import { poolExamples } from './pool.ts'
 import { assertRefused, frameRefusals, refusalsOf } from './refusals.ts'
 
-const signers = await fixedSigners()
-const pool = await poolExamples(signers)
-const data = await dataExamples(signers, pool)
-const money = await moneyExamples(signers, pool, data)
-const [alba] = data.contributions
-
-const told: Record<KindName, [StatementKind<Loose>, Statement<Loose>, SignerName]> = {
-  policy: [statements.policy, pool.policyStatement, 'operator'],
-  evidence: [statements.evidence, pool.evidenceStatement, 'log'],
-  offer: [statements.offer, alba!.offerStatement, 'alba'],
-  'contribution-receipt': [statements.contributionReceipt, alba!.receiptStatement, 'ingest'],
-  manifest: [statements.manifest, data.manifestStatement, 'mix'],
-  'training-receipt': [statements.trainingReceipt, data.trainingStatement, 'train'],
-  attribution: [statements.attribution, data.attributionStatement, 'train'],
-  'usage-close': [statements.usageClose, money.closeStatement, 'ledger'],
-  payout: [statements.payout, money.payoutStatement, 'ledger'],
-  withdrawal: [statements.withdrawal, money.withdrawalStatement, 'bruno'],
-  'withdrawal-receipt': [statements.withdrawalReceipt, money.withdrawalReceiptStatement, 'ingest'],
+/** Throws where a case that must be refused is not, or by another rule. */
+export async function vectorsText(): Promise<string> {
+  const signers = await fixedSigners()
+  const pool = await poolExamples(signers)
+  const data = await dataExamples(signers, pool)
+  const money = await moneyExamples(signers, pool, data)
+  const [alba] = data.contributions
+  const told: Record<KindName, [StatementKind<Loose>, Statement<Loose>, SignerName]> = {
+    policy: [statements.policy, pool.policyStatement, 'operator'],
+    evidence: [statements.evidence, pool.evidenceStatement, 'log'],
+    offer: [statements.offer, alba!.offerStatement, 'alba'],
+    'contribution-receipt': [statements.contributionReceipt, alba!.receiptStatement, 'ingest'],
+    manifest: [statements.manifest, data.manifestStatement, 'mix'],
+    'training-receipt': [statements.trainingReceipt, data.trainingStatement, 'train'],
+    attribution: [statements.attribution, data.attributionStatement, 'train'],
+    'usage-close': [statements.usageClose, money.closeStatement, 'ledger'],
+    payout: [statements.payout, money.payoutStatement, 'ledger'],
+    withdrawal: [statements.withdrawal, money.withdrawalStatement, 'bruno'],
+    'withdrawal-receipt': [statements.withdrawalReceipt, money.withdrawalReceiptStatement, 'ingest'],
+  }
+  const file = {
+    format: 'fairweight/vectors/statements/v1',
+    about: 'Made by tools/spec/main.ts; replayed by packages/statements/vectors.test.ts. Seeds are public.',
+    keys: Object.fromEntries(
+      SIGNERS.map((name) => [name, { seed: encodeHex(fixed(name)), publicKey: signers[name].publicKey }]),
+    ),
+    statements: await Promise.all(
+      statements.STATEMENT_KINDS.map(async (name) => {
+        const [kind, statement, signer] = told[name]
+        const refused = await refusalsOf(kind, statement, signers[signer], LIES[name])
+        if (name === 'withdrawal') refused.push(...(await frameRefusals(statement, signers[signer], signers)))
+        await assertRefused(kind, refused)
+        const { digest, envelope } = statement
+        return { kind: name, digest, signer, envelope, refused }
+      }),
+    ),
+    documents: documentVectors(signers, pool, data, money),
+    answers: knownAnswers(signers, pool, data, money),
+  }
+  return `${inLines(file, 4)}\n`
 }
-
-const file = {
-  format: 'fairweight/vectors/statements/v1',
-  about: 'Made by tools/spec/vectors.ts; replayed by packages/statements/vectors.test.ts. Seeds are public.',
-  keys: Object.fromEntries(
-    SIGNERS.map((name) => [name, { seed: encodeHex(fixed(name)), publicKey: signers[name].publicKey }]),
-  ),
-  statements: await Promise.all(
-    statements.STATEMENT_KINDS.map(async (name) => {
-      const [kind, statement, signer] = told[name]
-      const refused = await refusalsOf(kind, statement, signers[signer], LIES[name])
-      if (name === 'withdrawal') refused.push(...(await frameRefusals(statement, signers[signer], signers)))
-      await assertRefused(kind, refused)
-      const { digest, envelope } = statement
-      return { kind: name, digest, signer, envelope, refused }
-    }),
-  ),
-  documents: documentVectors(signers, pool, data, money),
-  answers: knownAnswers(signers, pool, data, money),
-}
-
-const text = `${inLines(file, 4)}\n`
-writeFileSync(join(import.meta.dirname, '../../vectors/statements.json'), text)
-const refusals = file.statements.reduce((all, { refused }) => all + refused.length, 0)
-console.log(`${file.statements.length} statements, ${refusals} refusals, ${text.length} characters`)
 
 /** JSON with a line for each member down to `depth`, so that a changed case is one changed line. */
 function inLines(value: unknown, depth: number, indent = ''): string {
