@@ -25,6 +25,11 @@ export interface CertificatePlan<Name extends string> {
   readonly issuer: Name
   /** Whose key signs; the issuer's unless something is to go wrong. */
   readonly signer?: Name
+  /** Whose key stands as authority key; the issuer's unless something is to go wrong. */
+  readonly authorityKey?: Name
+  /** 2 stands for version 3. */
+  readonly version?: number
+  readonly serial?: Bytes
   readonly notBefore: Date
   readonly notAfter: Date
   readonly ca: boolean
@@ -53,13 +58,13 @@ export async function buildPki<Name extends string>(
   const names = Object.keys(plans) as Name[]
   const planOf = (name: Name): CertificatePlan<Name> => ({ ...plans[name], ...faults[name] })
   const subjectOf = (name: Name) => derName(planOf(name).commonName)
-  const serialOf = (name: Name) => serialNumber(keys[name], planOf(name).commonName)
+  const serialOf = (name: Name) => planOf(name).serial ?? serialNumber(keys[name], planOf(name).commonName)
   const certificates: Partial<Record<Name, Bytes>> = {}
   for (const name of names) {
     const plan = planOf(name)
     certificates[name] = await signed(keys[plan.signer ?? plan.issuer], (algorithm) =>
       derSequence(
-        derExplicit(0, derInteger(2)),
+        derExplicit(0, derInteger(plan.version ?? 2)),
         derInteger(serialOf(name)),
         algorithm,
         subjectOf(plan.issuer),
@@ -68,7 +73,10 @@ export async function buildPki<Name extends string>(
         derPublicKey(keys[name]),
         derExplicit(
           3,
-          derSequence(...standardExtensions(plan, keys[name], keys[plan.issuer]), ...plan.extensions),
+          derSequence(
+            ...standardExtensions(plan, keys[name], keys[plan.authorityKey ?? plan.issuer]),
+            ...plan.extensions,
+          ),
         ),
       ),
     )
@@ -79,12 +87,12 @@ export async function buildPki<Name extends string>(
 function standardExtensions<Name extends string>(
   plan: CertificatePlan<Name>,
   subject: SimulatedKey,
-  issuer: SimulatedKey,
+  authority: SimulatedKey,
 ): readonly Bytes[] {
   const pathLength = plan.pathLength === undefined ? [] : [derInteger(plan.pathLength)]
   const bits = { signatures: 0, certificates: 5, crls: 6 } as const
   return [
-    derExtension('2.5.29.35', derSequence(derElement(0x80, issuer.keyId))),
+    derExtension('2.5.29.35', derSequence(derElement(0x80, authority.keyId))),
     derExtension('2.5.29.14', derOctets(subject.keyId)),
     derExtension('2.5.29.15', derNamedBits(plan.usage.map((usage) => bits[usage])), 'critical'),
     derExtension('2.5.29.19', plan.ca ? derSequence(derTrue, ...pathLength) : derSequence(), 'critical'),
@@ -98,6 +106,8 @@ export function derExtension(oid: string, value: Bytes, critical?: 'critical'): 
 export interface CrlPlan {
   readonly issuer: Bytes
   readonly signer: SimulatedKey
+  /** Whose key stands as authority key. */
+  readonly authority: SimulatedKey
   readonly thisUpdate: Date
   readonly nextUpdate: Date
   readonly revoked: readonly Bytes[]
@@ -118,7 +128,7 @@ export async function buildCrl(plan: CrlPlan): Promise<Bytes> {
         0,
         derSequence(
           derExtension('2.5.29.20', derInteger(1)),
-          derExtension('2.5.29.35', derSequence(derElement(0x80, plan.signer.keyId))),
+          derExtension('2.5.29.35', derSequence(derElement(0x80, plan.authority.keyId))),
           ...plan.extensions,
         ),
       ),

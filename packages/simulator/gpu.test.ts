@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { verifyGpu, type GpuCheckId, type VerifyGpuInput } from '#attestation'
-import { sha256Hex, type Bytes } from '#bytes'
+import { verifyGpu, type GpuCheckId, type GpuEvidence, type VerifyGpuInput } from '#attestation'
+import { decodeBase64, encodeBase64, sha256Hex, type Bytes } from '#bytes'
 import { createSimulator, type GpuFaults, type SimulatorOptions } from '#simulator'
 import { derExtension } from './certificates.ts'
 import { derInteger, derOid, derSequence } from './der.ts'
@@ -139,6 +139,34 @@ for (const simulated of cases) {
     if (result.verdict === 'accepted') assert.equal(result.claims.simulated, true)
   })
 }
+
+test('GPU evidence of another shape is refused by its format and raises nothing', async () => {
+  const input = await inputOf({ about: '', answer: 'accepted' })
+  const changes = [
+    { arch: 'BLACKWELL' },
+    { arch: undefined },
+    { evidence: 7 },
+    { evidence: '!' },
+    { certificate: null },
+  ]
+  for (const change of changes) {
+    const evidence = { ...input.evidence, ...change } as unknown as GpuEvidence
+    const { checks } = await verifyGpu({ ...input, evidence })
+    assert.equal(checks[0]?.verdict, 'fail', JSON.stringify(change))
+  }
+  const { checks } = await verifyGpu({ ...input, evidence: null as unknown as GpuEvidence })
+  assert.equal(checks[0]?.verdict, 'fail')
+})
+
+test('no truncation of a simulated report is read', async () => {
+  const input = await inputOf({ about: '', answer: 'accepted' })
+  const bytes = decodeBase64(input.evidence.evidence)
+  for (let length = 0; length < bytes.length; length += 41) {
+    const evidence = { ...input.evidence, evidence: encodeBase64(bytes.slice(0, length)) }
+    const { checks } = await verifyGpu({ ...input, evidence })
+    assert.equal(checks[0]?.verdict, 'fail', `${length} bytes`)
+  }
+})
 
 test('a simulated GPU passes only where the policy names its root as simulated', async () => {
   const input = await inputOf({ about: '', answer: 'accepted' })

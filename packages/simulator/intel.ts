@@ -86,11 +86,13 @@ interface DocumentFault<Document> {
   readonly chain?: readonly IntelName[]
 }
 
-interface CrlFault extends Partial<Omit<CrlPlan, 'issuer' | 'signer' | 'revoked'>> {
+interface CrlFault extends Partial<Pick<CrlPlan, 'thisUpdate' | 'nextUpdate' | 'extensions'>> {
   /** Whose name stands as issuer. */
   readonly issuer?: IntelName
   readonly signedBy?: IntelName
-  readonly revoked?: readonly IntelName[]
+  readonly authorityKey?: IntelName
+  /** Certificates of this vendor, or serial numbers. */
+  readonly revoked?: readonly (IntelName | Bytes)[]
 }
 
 /** What is to be wrong, though correctly signed unless it says otherwise. */
@@ -180,13 +182,18 @@ export async function buildCollateral(
   const nextUpdate = new Date(issuedAt.getTime() + 30 * dayMs)
   const pem = (names: readonly IntelName[]) => pemOf(names.map((name) => pki.certificates[name]))
   const crl = async (issuer: IntelName, fault: CrlFault = {}) => {
-    const { issuer: name = issuer, signedBy = issuer, revoked = [], ...rest } = fault
-    const subject = pki.subjectOf(name)
-    const serials = revoked.map(pki.serialOf)
-    const plan = { thisUpdate: issuedAt, nextUpdate, extensions: [], ...rest }
-    return encodeHex(
-      await buildCrl({ ...plan, issuer: subject, signer: pki.keys[signedBy], revoked: serials }),
-    )
+    const { issuer: name = issuer, signedBy = issuer, authorityKey = issuer, revoked = [], ...rest } = fault
+    const plan: CrlPlan = {
+      issuer: pki.subjectOf(name),
+      signer: pki.keys[signedBy],
+      authority: pki.keys[authorityKey],
+      thisUpdate: issuedAt,
+      nextUpdate,
+      revoked: revoked.map((serial) => (typeof serial === 'string' ? pki.serialOf(serial) : serial)),
+      extensions: [],
+      ...rest,
+    }
+    return encodeHex(await buildCrl(plan))
   }
   const document = async <Document>(written: Document, fault: DocumentFault<Document> = {}) => {
     const text = JSON.stringify(fault.edit === undefined ? written : fault.edit(written))

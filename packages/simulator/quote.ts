@@ -19,6 +19,8 @@ export interface QuoteFaults {
   readonly qeReportSignedBy?: IntelName
   readonly quoteSignedBy?: IntelName
   readonly chain?: readonly IntelName[]
+  /** Works on header and body before they are signed. */
+  readonly edit?: (signed: Bytes) => Bytes
   /** What stands behind the quote. */
   readonly trailing?: Bytes
 }
@@ -38,7 +40,8 @@ export async function buildQuote(seed: Bytes, pki: Pki<IntelName>, request: Quot
   const { faults = {} } = request
   const attestationKey = deriveKey(seed, 'fairweight/simulator/intel/attestation-key/v1', 'P-256')
   const keyBytes = attestationKey.point.slice(1)
-  const signed = concatBytes(header(), await body(request))
+  const written = concatBytes(header(), await body(request))
+  const signed = faults.edit === undefined ? written : faults.edit(written)
   const quoteSigner = faults.quoteSignedBy === undefined ? attestationKey : pki.keys[faults.quoteSignedBy]
   const authData = encodeUtf8('SIMULATED by Fairweight, 32 byte')
   const keyHash = new Uint8Array(await crypto.subtle.digest('SHA-256', concatBytes(keyBytes, authData)))

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { verifyTdx, type TcbStatus, type TdxCheckId, type TdxPolicy, type VerifyTdxInput } from '#attestation'
-import { sha256Hex, type Bytes } from '#bytes'
+import {
+  verifyTdx,
+  type TcbStatus,
+  type TdxCheckId,
+  type TdxCollateral,
+  type TdxPolicy,
+  type VerifyTdxInput,
+} from '#attestation'
+import { concatBytes, decodeHex, encodeBase64, sha256Hex, type Bytes } from '#bytes'
 import { createSimulator, measureTree, type IntelFaults, type QuoteFaults } from '#simulator'
 import { derExtension } from './certificates.ts'
 import { derInteger } from './der.ts'
@@ -53,7 +60,59 @@ const soundPolicy: TdxPolicy = {
 
 const critical = derExtension('2.5.29.27', derInteger(1), 'critical')
 
+const change = (place: number, value: number) => ({
+  edit: (signed: Bytes) => {
+    const changed = signed.slice()
+    changed[place] = value
+    return changed
+  },
+})
+
 const certificates: readonly Case[] = [
+  {
+    about: 'a PCK certificate that names another issuer',
+    answer: 'tdx.pck-chain',
+    intel: { certificates: { pck: { issuer: 'root', signer: 'authority', authorityKey: 'authority' } } },
+  },
+  {
+    about: 'a PCK certificate that names another key of its issuer',
+    answer: 'tdx.pck-chain',
+    intel: { certificates: { pck: { authorityKey: 'root' } } },
+  },
+  {
+    about: 'a PCK certificate of version 1',
+    answer: 'tdx.quote-format',
+    intel: { certificates: { pck: { version: 0 } } },
+  },
+  {
+    about: 'an FMSPC of five bytes',
+    answer: 'tdx.pck-chain',
+    intel: { certificates: { pck: { extensions: [sgxExtension({ ...platform, fmspc: '0102030405' })] } } },
+  },
+  {
+    about: 'a component version above a byte',
+    answer: 'tdx.pck-chain',
+    intel: {
+      certificates: {
+        pck: {
+          extensions: [sgxExtension({ ...platform, components: [...platform.components.slice(1), 256] })],
+        },
+      },
+    },
+  },
+  {
+    about: 'a TCB signer under a stranger’s root',
+    answer: 'tdx.tcb-info',
+    intel: {
+      certificates: { 'tcb-signer': { issuer: 'stranger' } },
+      tcbInfo: { chain: ['tcb-signer', 'stranger'] },
+    },
+  },
+  {
+    about: 'a platform authority under a stranger’s root',
+    answer: 'tdx.pck-crl',
+    intel: { certificates: { authority: { issuer: 'stranger' } }, pckCrlChain: ['authority', 'stranger'] },
+  },
   { about: 'a sound quote', answer: 'accepted', status: 'UpToDate' },
   { about: 'an expired root', answer: 'tdx.root', intel: { certificates: { root: { notAfter: early } } } },
   {
@@ -207,6 +266,16 @@ const certificates: readonly Case[] = [
 ]
 
 const revocation: readonly Case[] = [
+  {
+    about: 'a root CRL of another key of the root',
+    answer: 'tdx.root-crl',
+    intel: { rootCrl: { authorityKey: 'stranger' } },
+  },
+  {
+    about: 'a PCK CRL of another key',
+    answer: 'tdx.pck-crl',
+    intel: { pckCrl: { authorityKey: 'stranger' } },
+  },
   { about: 'an expired root CRL', answer: 'tdx.root-crl', intel: { rootCrl: { nextUpdate: early } } },
   { about: 'a root CRL of the future', answer: 'tdx.root-crl', intel: { rootCrl: { thisUpdate: late } } },
   {
@@ -242,14 +311,17 @@ const revocation: readonly Case[] = [
   {
     about: 'a PCK CRL that a PCK key issued',
     answer: 'tdx.pck-crl',
-    intel: { pckCrl: { issuer: 'pck', signedBy: 'pck' }, pckCrlChain: ['pck', 'authority'] },
+    intel: {
+      pckCrl: { issuer: 'pck', signedBy: 'pck', authorityKey: 'pck' },
+      pckCrlChain: ['pck', 'authority'],
+    },
   },
   {
     about: 'the CRL of another authority of the same root',
     answer: 'tdx.pck-chain',
     intel: {
       certificates: { stranger: { commonName: 'Intel SGX PCK Processor CA', issuer: 'root', pathLength: 0 } },
-      pckCrl: { issuer: 'stranger', signedBy: 'stranger' },
+      pckCrl: { issuer: 'stranger', signedBy: 'stranger', authorityKey: 'stranger' },
       pckCrlChain: ['stranger', 'root'],
     },
   },
@@ -389,6 +461,11 @@ const endorsements: readonly Case[] = [
     intel: { qeIdentity: { signedBy: 'root', chain: ['root', 'root'] } },
   },
   {
+    about: 'QE identity of another version',
+    answer: 'tdx.qe-identity',
+    intel: { qeIdentity: { edit: (identity) => ({ ...identity, version: 1 }) } },
+  },
+  {
     about: 'identity of the SGX quoting enclave',
     answer: 'tdx.qe-identity',
     intel: { qeIdentity: { edit: (identity) => ({ ...identity, id: 'QE' }) } },
@@ -408,6 +485,11 @@ const endorsements: readonly Case[] = [
 ]
 
 const quotes: readonly Case[] = [
+  { about: 'a quote of version 3', answer: 'tdx.quote-format', quote: change(0, 3) },
+  { about: 'a quote of version 5', answer: 'tdx.quote-format', quote: change(0, 5) },
+  { about: 'another kind of attestation key', answer: 'tdx.quote-format', quote: change(2, 3) },
+  { about: 'a quote of an SGX enclave', answer: 'tdx.quote-format', quote: change(4, 0) },
+  { about: 'a quoting enclave of another vendor', answer: 'tdx.quote-format', quote: change(12, 0) },
   {
     about: 'a QE report signed by a stranger',
     answer: 'tdx.qe-report',
@@ -615,6 +697,72 @@ test('simulated evidence passes only where the policy names its root as simulate
   assert.equal(await failedFirst(asGenuine), 'tdx.trusted-root')
   const other = await createSimulator({ seed: new Uint8Array(32), at })
   assert.equal((await verifyTdx({ ...input, roots: other.roots })).verdict, 'refused')
+})
+
+test('a revoked certificate of an authority is refused though another one of the same key is not', async () => {
+  const serial = Uint8Array.of(0x41, 2, 3)
+  const input = await inputOf({
+    about: '',
+    answer: 'accepted',
+    intel: { certificates: { authority: { serial } } },
+  })
+  const failedUnder = async (revoked: readonly Bytes[]) => {
+    const collateral = await buildCollateral(soundPki, at, { rootCrl: { revoked } })
+    const { checks } = await verifyTdx({ ...input, collateral })
+    return checks.find(({ verdict }) => verdict === 'fail')?.id
+  }
+  assert.equal(await failedUnder([]), undefined)
+  assert.equal(await failedUnder([serial]), 'tdx.pck-chain')
+})
+
+test('no truncation and no other certification type of a simulated quote is read', async () => {
+  const input = await inputOf({ about: '', answer: 'accepted' })
+  const failedFor = async (quote: Bytes) => {
+    const { checks } = await verifyTdx({ ...input, quote })
+    return checks.find(({ verdict }) => verdict === 'fail')?.id
+  }
+  for (let length = 0; length < input.quote.length; length += 37) {
+    assert.equal(await failedFor(input.quote.slice(0, length)), 'tdx.quote-format', `${length} bytes`)
+  }
+  const inner = 1220 + 32
+  for (const [place, kind] of [
+    [764, 5],
+    [inner, 6],
+  ] as const) {
+    const quote: Bytes = input.quote.slice()
+    quote[place] = kind
+    assert.equal(await failedFor(quote), 'tdx.quote-format', `byte ${place}`)
+  }
+  // A byte more in the signature section and in the report's certification data, each with honest lengths.
+  for (const places of [[632], [632, 766]] as const) {
+    const quote: Bytes = concatBytes(input.quote, Uint8Array.of(0))
+    const view = new DataView(quote.buffer)
+    for (const place of places) view.setUint32(place, view.getUint32(place, true) + 1, true)
+    assert.equal(await failedFor(quote), 'tdx.quote-format', places.join())
+  }
+})
+
+test('collateral of other types is refused and raises nothing', async () => {
+  const input = await inputOf({ about: '', answer: 'accepted' })
+  const crl = (der: string | Bytes) =>
+    `-----BEGIN X509 CRL-----\n${encodeBase64(decodeHex(String(der)))}\n-----END X509 CRL-----\n`
+  const { root_ca_crl: rootCrl } = input.collateral
+  const refused = async (change: object, id: TdxCheckId) => {
+    const { checks } = await verifyTdx({ ...input, collateral: { ...input.collateral, ...change } })
+    assert.equal(checks.find(({ verdict }) => verdict === 'fail')?.id, id)
+  }
+  await refused({ root_ca_crl: 7 }, 'tdx.root-crl')
+  await refused({ root_ca_crl: crl(rootCrl).repeat(2) }, 'tdx.root-crl')
+  await refused({ pck_crl_issuer_chain: null }, 'tdx.pck-crl')
+  await refused({ tcb_info: {} }, 'tdx.tcb-info')
+  await refused({ tcb_info_signature: 7 }, 'tdx.tcb-info')
+  await refused({ qe_identity: undefined }, 'tdx.qe-identity')
+  const collateral = { ...input.collateral, root_ca_crl: crl(rootCrl) }
+  assert.equal((await verifyTdx({ ...input, collateral })).verdict, 'accepted')
+  assert.equal(
+    (await verifyTdx({ ...input, collateral: null as unknown as TdxCollateral })).verdict,
+    'refused',
+  )
 })
 
 test('what follows a failed check is not checked', async () => {

@@ -188,7 +188,6 @@ async function verifyPck(
   await verifyChain(chain, root, at)
   demand(pck.commonName === pckName, `${pck.commonName} is no PCK certificate`)
   demandLeaf(pck)
-  demandPckAuthority(authority)
   demandNotRevoked(authority, rootCrl)
   const sameAuthority =
     equalBytes(authority.subject, pckCrl.authority.subject) &&
