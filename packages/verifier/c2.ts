@@ -1,8 +1,7 @@
 /** C2: tokens trained per bundle re-sum, and never exceed passes × mixture weight × canonical tokens. */
-import { verifySum } from '#merkle'
-import { decodeSumRoot, type TokensLeaf, type TrainingReceipt } from '#statements'
-import type { OpenedContribution, OpenedSumLeaf } from './contributions.ts'
-import { Findings, messageOf, type CheckRun } from './findings.ts'
+import { type TokensLeaf, type TrainingReceipt } from '#statements'
+import { proofProblem, type OpenedContribution, type OpenedSumLeaf } from './contributions.ts'
+import { Findings, type CheckRun } from './findings.ts'
 import type { Logged } from './open.ts'
 import { plural, type Draft, type Pool } from './pool.ts'
 
@@ -63,10 +62,11 @@ function checkLeaves(pool: Pool, findings: Findings): void {
 
 function isProven(
   { key }: OpenedContribution,
-  { name, statement, leaf, sumLeaf, proof }: OpenedSumLeaf<TokensLeaf>,
+  given: OpenedSumLeaf<TokensLeaf>,
   training: Logged<TrainingReceipt> | undefined,
   check: CheckRun,
 ): training is Logged<TrainingReceipt> {
+  const { name, statement, leaf } = given
   if (training === undefined) {
     check.fail(`${name} names the training receipt ${statement}, which is not published`)
     return false
@@ -75,14 +75,11 @@ function isProven(
     check.fail(`${name} is of the bundle ${leaf.key}, and the receipt is logged as ${key}`)
     return false
   }
-  try {
-    verifySum(decodeSumRoot(training.predicate.tokens.tree), sumLeaf, proof)
-    check.pass()
-    return true
-  } catch (error) {
-    check.fail(`${name} does not lead to the root of ${training.name}: ${messageOf(error)}`)
-    return false
-  }
+  const problem = proofProblem(given, training.predicate.tokens.tree)
+  return check.demand(
+    problem === undefined,
+    () => `${name} does not lead to the root of ${training.name}: ${problem}`,
+  )
 }
 
 function checkWeight(

@@ -1,8 +1,7 @@
 /** C3: contributors' shares are integers that sum to exactly 1 000 000 000, by the method the policy fixed. */
-import { verifySum } from '#merkle'
-import { decodeSumRoot, TOTAL_SHARES, type Attribution, type Policy, type ShareLeaf } from '#statements'
-import type { OpenedContribution, OpenedSumLeaf } from './contributions.ts'
-import { Findings, messageOf, type CheckRun } from './findings.ts'
+import { TOTAL_SHARES, type Attribution, type Policy, type ShareLeaf } from '#statements'
+import { proofProblem, type OpenedContribution, type OpenedSumLeaf } from './contributions.ts'
+import { Findings, type CheckRun } from './findings.ts'
 import type { Logged } from './open.ts'
 import { plural, type Draft, type Pool } from './pool.ts'
 
@@ -79,10 +78,11 @@ function checkLeaves(pool: Pool, findings: Findings): void {
 function isProven(
   pool: Pool,
   { contributor }: OpenedContribution,
-  { name, statement, leaf, sumLeaf, proof }: OpenedSumLeaf<ShareLeaf>,
+  given: OpenedSumLeaf<ShareLeaf>,
   attribution: Logged<Attribution> | undefined,
   check: CheckRun,
 ): attribution is Logged<Attribution> {
+  const { name, statement, leaf } = given
   if (attribution === undefined) {
     check.fail(`${name} names the attribution ${statement}, which is not published`)
     return false
@@ -96,14 +96,11 @@ function isProven(
     check.fail(`${name} counts ${leaf.canonicalTokens} tokens, and the given bundles alone have ${tokens}`)
     return false
   }
-  try {
-    verifySum(decodeSumRoot(attribution.predicate.tree), sumLeaf, proof)
-    check.pass()
-    return true
-  } catch (error) {
-    check.fail(`${name} does not lead to the root of ${attribution.name}: ${messageOf(error)}`)
-    return false
-  }
+  const problem = proofProblem(given, attribution.predicate.tree)
+  return check.demand(
+    problem === undefined,
+    () => `${name} does not lead to the root of ${attribution.name}: ${problem}`,
+  )
 }
 
 /** Over the bundles that were given; a contributor may have more. */

@@ -1,10 +1,11 @@
 /** What contributors brought, opened: their own statements, and their own leaves with proofs. */
 import { decodeHex } from '#bytes'
-import type { PresenceProof, SumLeaf, SumProof } from '#merkle'
+import { verifySum, type PresenceProof, type SumLeaf, type SumProof } from '#merkle'
 import {
   contributionReceipt,
   decodePresence,
   decodeSumProof,
+  decodeSumRoot,
   logLeafOf,
   offer,
   payoutLeafDigest,
@@ -25,7 +26,7 @@ import {
   type TokensLeaf,
 } from '#statements'
 import type { Authority } from './authority.ts'
-import type { CheckRun } from './findings.ts'
+import { messageOf, type CheckRun } from './findings.ts'
 import type { Named } from './input.ts'
 import { open, type OpeningChecks } from './open.ts'
 
@@ -145,6 +146,19 @@ function readLeaves(name: string, record: ContributionRecord) {
         BigInt(it.cumulative),
       ),
     ),
+  }
+}
+
+/** Why the leaf does not lead to the root that was signed, or undefined where it does. */
+export function proofProblem(
+  { sumLeaf: leaf, proof }: OpenedSumLeaf<unknown>,
+  root: Parameters<typeof decodeSumRoot>[0],
+): string | undefined {
+  try {
+    verifySum(decodeSumRoot(root), leaf, proof)
+    return undefined
+  } catch (error) {
+    return messageOf(error)
   }
 }
 

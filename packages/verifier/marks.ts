@@ -110,11 +110,12 @@ function splitAtMarks(bytes: Bytes): readonly Part[] {
   let start = 0
   for (let line = 0; line < bytes.length;) {
     const newline = bytes.indexOf(0x0a, line)
-    const end = newline < 0 ? bytes.length : newline
+    // An answer may be cut off within a mark: what has no line feed is none.
+    if (newline < 0) break
     // Only a comment can be a mark; other lines may hold any bytes.
-    const mark = bytes[line] === 0x3a ? decodeMark(decodeUtf8(bytes.subarray(line, end))) : undefined
+    const mark = bytes[line] === 0x3a ? decodeMark(decodeUtf8(bytes.subarray(line, newline))) : undefined
     if (mark !== undefined) parts.push({ segment: bytes.slice(start, line), mark })
-    line = end + 1
+    line = newline + 1
     if (mark === undefined) continue
     if (bytes[line] === 0x0a) line += 1
     start = line

@@ -1,8 +1,7 @@
 /** A contributor's payout leaves: in the tree that was signed, and what the distribution rule makes of the share. */
-import { verifySum } from '#merkle'
-import { decodeSumRoot, destinationOf, TOTAL_SHARES, type Payout, type PayoutLeaf } from '#statements'
-import type { OpenedContribution, OpenedSumLeaf } from './contributions.ts'
-import { messageOf, type CheckRun, type Findings } from './findings.ts'
+import { destinationOf, TOTAL_SHARES, type Payout, type PayoutLeaf } from '#statements'
+import { proofProblem, type OpenedContribution, type OpenedSumLeaf } from './contributions.ts'
+import type { CheckRun, Findings } from './findings.ts'
 import type { Logged } from './open.ts'
 import type { Pool } from './pool.ts'
 
@@ -16,9 +15,10 @@ export function checkLeaves(pool: Pool, findings: Findings): void {
 function checkLeaf(
   pool: Pool,
   one: OpenedContribution,
-  { name, statement, leaf, sumLeaf, proof }: OpenedSumLeaf<PayoutLeaf>,
+  given: OpenedSumLeaf<PayoutLeaf>,
   check: CheckRun,
 ): void {
+  const { name, statement, leaf } = given
   const index = pool.opened.payouts.findIndex(({ digest }) => digest === statement)
   const payout = pool.opened.payouts[index]
   if (payout === undefined) {
@@ -29,10 +29,9 @@ function checkLeaf(
     check.fail(`${name} pays ${leaf.payee}, and the offer is by ${one.contributor}`)
     return
   }
-  try {
-    verifySum(decodeSumRoot(payout.predicate.cumulative), sumLeaf, proof)
-  } catch (error) {
-    check.fail(`${name} does not lead to the root of ${payout.name}: ${messageOf(error)}`)
+  const problem = proofProblem(given, payout.predicate.cumulative)
+  if (problem !== undefined) {
+    check.fail(`${name} does not lead to the root of ${payout.name}: ${problem}`)
     return
   }
   const due = amountDue(pool, one.contributor, payout)
@@ -74,11 +73,13 @@ function amountDue(pool: Pool, contributor: string, { predicate }: Logged<Payout
   return due
 }
 
-function shareOf({ contributions }: Pool, contributor: string, attribution: string): number | undefined {
+/** Of a leaf that leads to the attribution's root; one that does not is C3's failure. */
+function shareOf({ contributions, opened }: Pool, contributor: string, by: string): number | undefined {
+  const root = opened.attributions.find(({ digest }) => digest === by)?.predicate.tree
   return contributions
-    .filter((one) => one.contributor === contributor)
     .flatMap((one) => one.shares)
-    .find(({ statement, leaf }) => statement === attribution && leaf.contributor === contributor)?.leaf.share
+    .filter(({ statement, leaf }) => statement === by && leaf.contributor === contributor)
+    .find((share) => root !== undefined && proofProblem(share, root) === undefined)?.leaf.share
 }
 
 /** Zero before the first payout; undefined where the leaf of the one before was not given. */

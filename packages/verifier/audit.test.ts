@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { encodeUtf8 } from '#bytes'
+import { audit, checkIds, claimIds, type AuditInput, type AuditResult, type ClaimId } from '#verifier'
+import { checkpointOf } from './testing/log.ts'
+import { markedCall } from './testing/marks.ts'
+import { buildPool, inputOf } from './testing/pool.ts'
+
+const honest = inputOf(await buildPool())
+
+const claim = (result: AuditResult, id: ClaimId) => result.claims.find((one) => one.id === id)!
+const verdicts = (result: AuditResult) =>
+  Object.fromEntries(result.claims.map(({ id, verdict }) => [id, verdict]))
+const checksOf = (result: AuditResult) => [
+  ...result.basis.checks,
+  ...result.claims.flatMap(({ checks }) => checks),
+]
+
+test('the honest pool passes every claim, as far as anyone can compare', async () => {
+  const result = await audit(honest)
+  assert.equal(result.verdict, 'pass')
+  assert.equal(result.basis.verdict, 'pass')
+  assert.equal(result.pinned, true)
+  assert.equal(result.simulated, true)
+  const passes = {
+    A2: 'pass',
+    C1: 'pass',
+    C2: 'pass',
+    C3: 'pass',
+    C4: 'pass',
+    C5: 'pass',
+    C6: 'pass',
+    C8: 'pass',
+  }
+  assert.deepEqual(verdicts(result), { ...passes, A1: 'partial', C7: 'not-applicable' })
+  assert.match(claim(result, 'C1').summary, /4 logged receipts compared with the leaves of 2 manifests/)
+  assert.match(claim(result, 'C8').summary, /22 leaves that 3 witnesses cosigned, 1 tombstone/)
+  assert.ok(result.limits.length >= 4)
+})
+
+test('the same input gives the same result', async () => {
+  const { verifyEvidence: _, ...plain } = honest
+  assert.deepEqual(await audit(honest), await audit(structuredClone(plain)))
+})
+
+test('every check id that is told is on the closed list, and every claim is told', async () => {
+  const result = await audit(honest)
+  for (const { id } of checksOf(result)) assert.ok(checkIds.includes(id), id)
+  assert.deepEqual(
+    result.claims.map(({ id }) => id),
+    claimIds,
+  )
+})
+
+test('without anchors the audit does not say yes, and says UNPINNED', async () => {
+  const { anchors: _, ...unpinned } = honest
+  const result = await audit(unpinned)
+  assert.equal(result.verdict, 'unknown')
+  assert.equal(result.pinned, false)
+  const check = result.basis.checks.find(({ id }) => id === 'policy.pinned')
+  assert.equal(check?.verdict, 'unknown')
+  assert.match(check?.compared ?? '', /UNPINNED/)
+  assert.match(claim(result, 'A1').summary, /SIMULATED/)
+})
+
+test('offline, the age of the evidence is shown instead of asking the machine', async () => {
+  const { fresh: _, ...offline } = honest
+  const result = await audit(offline)
+  assert.equal(result.verdict, 'pass')
+  const check = claim(result, 'A1').checks.find(({ id }) => id === 'a1.fresh')
+  assert.equal(check?.verdict, 'partial')
+  assert.match(check?.compared ?? '', /newest logged is 4800 seconds old/)
+})
+
+test('a machine that does not answer the nonce leaves A1 unknown', async () => {
+  const result = await audit({ ...honest, fresh: { nonce: 'ab'.repeat(32), evidence: null } })
+  assert.equal(claim(result, 'A1').verdict, 'unknown')
+  assert.equal(result.verdict, 'unknown')
+})
+
+test('a call in the open period is pending, and says until when', async () => {
+  const files = await buildPool()
+  const result = await audit(inputOf({ ...files, calls: [...files.calls, files.openCall] }))
+  const c5 = claim(result, 'C5')
+  assert.equal(c5.verdict, 'pending')
+  assert.equal(c5.until, '2026-11-20T14:00:00Z')
+  assert.match(c5.summary, /call record 6 is call 3 of node-a term 2, in a period that is open until/)
+  assert.equal(result.verdict, 'pass')
+})
+
+test('a bundle beyond the cut-off waits for the next manifest', async () => {
+  const result = await audit(
+    inputOf(
+      await buildPool({
+        edit: { receipt1: (it) => ({ ...it, term: 1, sequence: 9 }) },
+      }),
+    ),
+  )
+  const c1 = claim(result, 'C1')
+  assert.equal(c1.verdict, 'pending')
+  assert.match(c1.summary, /contribution record 1 has sequence 9 of node-a term 1, beyond every cut-off/)
+})
+
+test('a close that is not paid out yet is pending', async () => {
+  const files = await buildPool()
+  // The log as it stood before the second payout, with what depends on it left out.
+  const size = 18
+  const entries = files.entries.slice(0, size)
+  const statements = files.record.statements.filter(({ leafIndex }) => leafIndex < size)
+  const result = await audit(
+    inputOf({
+      ...files,
+      entries,
+      checkpoint: await checkpointOf(entries, '2026-11-20T13:29:00Z'),
+      record: { ...files.record, statements },
+      contributions: [],
+    }),
+  )
+  assert.equal(claim(result, 'C6').verdict, 'pending')
+  assert.match(claim(result, 'C6').summary, /usage-close at leaf 17 has not been paid out yet/)
+  assert.equal(result.verdict, 'pass')
+})
+
+test('keys whose evidence fails speak for nobody: what rests on them is not a yes', async () => {
+  const result = await audit(inputOf(await buildPool({ machine1: { challenge: new Uint8Array(32) } })))
+  assert.equal(result.verdict, 'fail')
+  const { A1, C2, C3, C5 } = verdicts(result)
+  assert.deepEqual({ A1, C2, C3, C5 }, { A1: 'fail', C2: 'unknown', C3: 'unknown', C5: 'unknown' })
+  assert.match(claim(result, 'C3').summary, /rests on attribution at leaf 11/)
+})
+
+test('marks prove a cut-off answer up to the last one, and no further', async () => {
+  const verdictOf = async (input: Partial<AuditInput>) => {
+    const check = claim(await audit({ ...honest, ...input }), 'C5').checks.find(
+      ({ id }) => id === 'c5.stream-marks',
+    )
+    return [check?.verdict, check?.compared] as const
+  }
+  const pieces = ['data: one\n\n', 'data: two\n\ndata: three\n\n']
+  const [whole, told] = await verdictOf({ calls: [await markedCall(pieces)] })
+  assert.equal(whole, 'partial')
+  assert.match(told ?? '', /2 marks prove what was answered/)
+  const changed = await markedCall(pieces, (text) => text.replace('two', 'too'))
+  assert.match((await verdictOf({ calls: [changed] })).join(), /^fail.*bytes before mark 2/)
+  const swapped = await markedCall(pieces, (text) => text.slice(text.indexOf('data: two')))
+  assert.match((await verdictOf({ calls: [swapped] })).join(), /^fail.*mark 2 .* where mark 1 should/)
+  const foreign = await markedCall(pieces, undefined, 'serve of term 2')
+  assert.match((await verdictOf({ calls: [foreign] })).join(), /^fail.*a mark key of no evidence/)
+  const cut = await markedCall(pieces, (text) => text.slice(0, text.lastIndexOf('signature')))
+  assert.equal((await verdictOf({ calls: [cut] }))[0], 'partial')
+})
+
+test('a quorum of none is told: nobody would see two logs', async () => {
+  const files = await buildPool({
+    edit: { policy1: (it) => ({ ...it, log: { ...it.log, witnesses: [], quorum: 0 } }) },
+  })
+  const result = await audit(inputOf({ ...files, anchors: { ...files.anchors, witnesses: [], quorum: 0 } }))
+  assert.equal(claim(result, 'C8').verdict, 'partial')
+  assert.match(claim(result, 'C8').summary, /asks for no witness/)
+})
+
+test('messages quote no control characters', async () => {
+  const files = await buildPool()
+  const [first, ...rest] = files.record.serving
+  const serving = [{ ...first!, model: 'x\u001b[2J' as never }, ...rest]
+  const result = await audit(inputOf({ ...files, record: { ...files.record, serving } }))
+  for (const { compared } of checksOf(result)) assert.doesNotMatch(compared, /\p{Cc}/u)
+})
+
+const noise = fc.oneof(fc.jsonValue(), fc.constant(null), fc.constant({}), fc.constant([]), fc.string())
+
+test('nothing that others wrote makes the audit throw', async () => {
+  await fc.assert(
+    fc.asyncProperty(noise, noise, noise, noise, fc.string(), async (record, anchors, one, call, note) => {
+      const result = await audit({
+        record,
+        anchors,
+        contributions: [one],
+        calls: [call],
+        log: { checkpoint: note, entries: [encodeUtf8(note)] },
+        fresh: { nonce: 'x', evidence: one },
+        at: honest.at,
+      })
+      assert.notEqual(result.verdict, 'pass')
+    }),
+    { numRuns: 50 },
+  )
+})
+
+/** Replaces one value somewhere inside JSON. */
+function changeAt(value: unknown, path: readonly number[], by: unknown): unknown {
+  const [step, ...rest] = path
+  if (step === undefined || typeof value !== 'object' || value === null) return by
+  const keys = Object.keys(value)
+  const key = keys[step % Math.max(keys.length, 1)]
+  if (key === undefined) return by
+  const inner = changeAt((value as Record<string, unknown>)[key], rest, by)
+  return Array.isArray(value) ? value.with(Number(key), inner) : { ...value, [key]: inner }
+}
+
+test('one changed value anywhere in the record or a file of a party never throws', async () => {
+  const path = fc.array(fc.nat(30), { minLength: 1, maxLength: 6 })
+  await fc.assert(
+    fc.asyncProperty(path, noise, fc.boolean(), async (steps, by, inRecord) => {
+      const input: AuditInput = inRecord
+        ? { ...honest, record: changeAt(honest.record, steps, by) }
+        : { ...honest, contributions: changeAt(honest.contributions, [0, ...steps], by) as unknown[] }
+      const result = await audit(input)
+      assert.equal(result.claims.length, 10)
+    }),
+    { numRuns: 40 },
+  )
+})

@@ -1,0 +1,80 @@
+/** The test pool's policy, version 1. */
+import { baseDigest, recipeDigest, type Policy } from '#statements'
+import { hexOf, keyOf } from './keys.ts'
+import { ORIGIN, WITNESSES } from './log.ts'
+import { measurement, simulator } from './machine.ts'
+
+export async function firstPolicy(): Promise<Policy> {
+  const { trustedRoots } = await simulator()
+  const [intel, nvidia] = trustedRoots
+  const tokenizer = { name: 'model.gguf', sha256: hexOf('base file'), size: 1000 }
+  return {
+    name: 'test-pool',
+    version: 1,
+    genesis: null,
+    previous: null,
+    issuedAt: '2026-11-20T11:00:00Z',
+    effectiveAt: '2026-11-20T11:00:00Z',
+    noticeSeconds: 3600,
+    operator: { name: 'Operator', publicKey: (await keyOf('operator')).publicKey, payee: 'operator' },
+    trust: {
+      roots: [
+        { vendor: 'intel', sha256: intel!.fingerprint, simulated: true },
+        { vendor: 'nvidia', sha256: nvidia!.fingerprint, simulated: true },
+      ],
+      measurements: [
+        {
+          kind: 'tdx',
+          label: 'release 1',
+          mrTd: measurement.mrTd,
+          rtmr: [...measurement.rtmr],
+          from: '2026-11-01T00:00:00Z',
+          until: null,
+        },
+      ],
+      tcbStatuses: ['UpToDate'],
+      gpu: { architecture: 'HOPPER', devices: 1, rim: 'not-checked' },
+      maxEvidenceAgeSeconds: 86_400,
+    },
+    base: {
+      name: 'org/base',
+      revision: null,
+      files: [tokenizer],
+      tokenizer: { file: tokenizer.name, sha256: tokenizer.sha256 },
+      template: 'chatml',
+      systemPrompt: 'You are helpful.',
+    },
+    recipe: { passes: 2, rank: 8 },
+    attribution: { method: 'shapley', tokenWeight: 200_000, cap: 600_000, seeds: 2, coalitions: 0 },
+    validation: { commitment: hexOf('validation set'), items: 20 },
+    split: { contributors: 7000, operator: 3000 },
+    currency: { asset: 'USD', scale: 6 },
+    prices: [
+      { model: 'meadow', serves: 'trained', promptPerMillion: '100000', completionPerMillion: '400000' },
+      { model: 'meadow-base', serves: 'base', promptPerMillion: '50000', completionPerMillion: '200000' },
+    ],
+    dedup: { shingleWords: 3, threshold: 800_000, keeps: 'earliest' },
+    log: {
+      origin: ORIGIN,
+      publicKey: (await keyOf('log')).publicKey,
+      witnesses: await Promise.all(
+        WITNESSES.map(async (name) => ({ name, publicKey: (await keyOf(name)).publicKey })),
+      ),
+      quorum: 2,
+      maxCheckpointAgeSeconds: 3600,
+    },
+    streamMarks: { everyEvents: 64, everySeconds: 5 },
+    usagePeriodSeconds: 3600,
+    receiptRetentionDays: 90,
+    retirementDays: 30,
+    minimumContributors: 2,
+  }
+}
+
+export function ingredientsOf(policy: Policy) {
+  return {
+    base: baseDigest(policy.base),
+    tokenizer: policy.base.tokenizer.sha256,
+    recipe: recipeDigest(policy),
+  }
+}
