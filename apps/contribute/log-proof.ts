@@ -1,0 +1,64 @@
+/** Proof that a statement is in the log, made from the log's public tiles and checked like anyone would. */
+import { decodeHex, decodeUtf8, equalBytes } from '#bytes'
+import { HashTree } from '#merkle'
+import { encodeLogLeaf, type LogLeaf, type Policy } from '#statements'
+import {
+  decodeTile,
+  formatProof,
+  tilePath,
+  tileWidth,
+  verifierKey,
+  verifyCheckpoint,
+  verifyProof,
+  type CheckpointPolicy,
+} from '#tlog'
+import { ContributeError } from './errors.ts'
+import type { NodeClient } from './node-client.ts'
+
+/** Where a node serves its log's files. */
+const LOG_PREFIX = '/log'
+
+export function checkpointPolicyOf({ log }: Policy): CheckpointPolicy {
+  return {
+    origin: log.origin,
+    logKey: verifierKey('ed25519', log.origin, decodeHex(log.publicKey)),
+    witnesses: log.witnesses.map(({ name, publicKey }) =>
+      verifierKey('cosignature', name, decodeHex(publicKey)),
+    ),
+    quorum: log.quorum,
+  }
+}
+
+/** Reads the log at its newest checkpoint that the policy's witnesses have cosigned. */
+export async function openLog(node: NodeClient, policy: Policy): Promise<VerifiedLog> {
+  const rules = checkpointPolicyOf(policy)
+  const note = decodeUtf8(await node.getBytes(`${LOG_PREFIX}/checkpoint`))
+  const { size, root } = await verifyCheckpoint(note, rules)
+  const tree = new HashTree()
+  for (let index = 0; index * tileWidth < size; index += 1) {
+    const width = Math.min(tileWidth, size - index * tileWidth)
+    const bytes = await node.getBytes(`${LOG_PREFIX}/${tilePath({ level: 0, index, width })}`)
+    for (const hash of decodeTile(bytes, width)) tree.append(hash)
+  }
+  if (!equalBytes(tree.root(), root)) {
+    throw new ContributeError(1, 'The log’s tiles do not make up the root that its checkpoint signs.')
+  }
+  return {
+    async prove(index, leaf) {
+      if (index >= size) {
+        throw new ContributeError(
+          1,
+          'The log has not published your receipt yet. Run this again in a minute.',
+        )
+      }
+      const proof = formatProof({ index, path: tree.proveInclusion(index), checkpoint: note, extra: null })
+      await verifyProof(proof, encodeLogLeaf(leaf), rules)
+      return proof
+    },
+  }
+}
+
+export interface VerifiedLog {
+  /** Throws unless `leaf` stands at `index`. */
+  readonly prove: (index: number, leaf: LogLeaf) => Promise<string>
+}

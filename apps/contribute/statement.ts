@@ -1,0 +1,173 @@
+/**
+ * `fairweight statement`: this contributor's shares and payouts, each proven from its leaf to a signed root.
+ *
+ * The node is asked, and not believed: a receipt kept here that it no longer shows is told as such.
+ */
+import Table from 'cli-table3'
+import { openAccount, type Account } from '#contributing'
+import { readContributionRecord, TOTAL_SHARES, type ContributionRecord } from '#statements'
+import { ContributeError } from './errors.ts'
+import { Home } from './home.ts'
+import { readAnchorsFile, readPolicyDigest } from './inputs.ts'
+import { NodeClient } from './node-client.ts'
+import type { ContributePorts } from './ports.ts'
+import type { Kept } from './state.ts'
+
+export interface StatementOptions {
+  readonly pool?: string
+  readonly policy?: string
+  readonly home?: string
+  readonly anchors?: string
+  readonly json?: boolean
+}
+
+export interface Stated {
+  readonly contributor: string
+  readonly simulated: boolean
+  readonly contributions: readonly {
+    readonly receipt: string
+    readonly canonicalTokens: number
+    /** One a manifest: what trained after duplicates were taken out. */
+    readonly mixed: readonly {
+      disposition: string
+      reason: string | null
+      items: number
+      canonicalTokens: number
+    }[]
+    readonly trainedTokens: readonly number[]
+  }[]
+  readonly shares: readonly { share: number; of: number; model: string; attributedAt: string }[]
+  readonly payouts: readonly {
+    amount: string
+    cumulative: string
+    asset: string
+    scale: number
+    statedAt: string
+  }[]
+}
+
+export async function statement(options: StatementOptions, ports: ContributePorts): Promise<Stated> {
+  const home = new Home(options.home)
+  const kept = await home.list<Kept>('contributions')
+  const place = placeOf(options, kept)
+  const node = new NodeClient(place.url, ports)
+  const trusted = await ports.appraiseNode({
+    node,
+    policy: readPolicyDigest(place.policy),
+    anchors: await readAnchorsFile(options.anchors),
+    nonce: ports.random(32),
+    at: ports.now(),
+  })
+  const key = await home.key(ports.random)
+  const path = `/v1/contributors/${key.publicKey}/record`
+  const { records } = await node.getAsParty<{ records: readonly unknown[] }>(path, key)
+  const accounts: Account[] = []
+  for (const value of records) {
+    const record = readContributionRecord(value)
+    const account = await openAccount(record, key.publicKey, trusted.statements, trusted.keysets)
+    accounts.push(account)
+    await home.writeJson(`records/${account.receipt.digest}.json`, record satisfies ContributionRecord)
+  }
+  assertNoneHidden(
+    kept.filter((one) => one.pool === trusted.pool),
+    accounts,
+  )
+  const stated = statedOf(key.publicKey, accounts, trusted.simulated)
+  ports.say(describe(stated))
+  return stated
+}
+
+function placeOf(options: StatementOptions, kept: readonly Kept[]): { url: string; policy: string } {
+  const newest = kept.findLast(
+    (one) => options.pool === undefined || one.url === options.pool.replace(/\/+$/, ''),
+  )
+  const url = options.pool ?? newest?.url
+  const policy = options.policy ?? newest?.policy
+  if (url === undefined || policy === undefined) {
+    throw new ContributeError(
+      2,
+      'Say which pool: --pool URL --policy DIGEST. This home holds no contribution to it.',
+    )
+  }
+  return { url, policy }
+}
+
+function assertNoneHidden(kept: readonly Kept[], accounts: readonly Account[]): void {
+  const shown = new Set(accounts.map(({ receipt }) => receipt.digest))
+  const hidden = kept.filter(({ receiptDigest }) => !shown.has(receiptDigest))
+  if (hidden.length > 0) {
+    throw new ContributeError(
+      1,
+      `The node does not show ${hidden.length} of your receipts, the first being ${hidden[0]?.receiptDigest}. ` +
+        'You hold its signature and log proof: show them to the operator or to an auditor.',
+    )
+  }
+}
+
+function statedOf(contributor: string, accounts: readonly Account[], simulated: boolean): Stated {
+  // Shares and payouts are the contributor's, so each contribution's record repeats them.
+  const once = <One extends { statement: { digest: string } }>(all: readonly One[]) => [
+    ...new Map(all.map((one) => [one.statement.digest, one])).values(),
+  ]
+  return {
+    contributor,
+    simulated,
+    contributions: accounts.map(({ receipt, manifests, tokens }) => ({
+      receipt: receipt.digest,
+      canonicalTokens: receipt.predicate.canonicalTokens,
+      mixed: manifests.map(({ leaf }) => ({
+        disposition: leaf.disposition,
+        reason: leaf.reason,
+        items: leaf.items,
+        canonicalTokens: leaf.canonicalTokens,
+      })),
+      trainedTokens: tokens.map(({ trained }) => trained),
+    })),
+    shares: once(accounts.flatMap(({ shares }) => shares))
+      .map(({ statement: { predicate }, leaf }) => ({
+        share: leaf.share,
+        of: TOTAL_SHARES,
+        model: predicate.model,
+        attributedAt: predicate.attributedAt,
+      }))
+      .sort((one, other) => (one.attributedAt < other.attributedAt ? -1 : 1)),
+    payouts: once(accounts.flatMap(({ payouts }) => payouts))
+      .map(({ statement: { predicate }, leaf }) => ({
+        amount: leaf.amount,
+        cumulative: leaf.cumulative,
+        asset: predicate.currency.asset,
+        scale: predicate.currency.scale,
+        statedAt: predicate.statedAt,
+      }))
+      .sort((one, other) => (BigInt(one.cumulative) < BigInt(other.cumulative) ? -1 : 1)),
+  }
+}
+
+function describe({ contributions, shares, payouts, simulated }: Stated): string {
+  const table = new Table({ head: ['when', 'what', 'how much'], style: { head: [], border: [] } })
+  for (const { receipt, canonicalTokens, mixed } of contributions) {
+    table.push(['', `receipt ${receipt.slice(0, 16)}…`, `${canonicalTokens} tokens received`])
+    for (const one of mixed) {
+      const why = one.reason === null ? '' : ` (${one.reason})`
+      table.push(['', `  ${one.disposition}${why}`, `${one.items} items, ${one.canonicalTokens} tokens`])
+    }
+  }
+  for (const { share, of, model, attributedAt } of shares) {
+    table.push([
+      attributedAt,
+      `share of model ${model.slice(0, 16)}…`,
+      `${((100 * share) / of).toFixed(4)} %`,
+    ])
+  }
+  for (const one of payouts) {
+    table.push([one.statedAt, `paid, ${money(one.amount, one)}`, `${money(one.cumulative, one)} in all`])
+  }
+  const proven = `${contributions.length} contributions; every number is proven to a signed root.`
+  return [table.toString(), simulated ? `SIMULATED machine. ${proven}` : proven].join('\n')
+}
+
+function money(amount: string, { asset, scale }: { asset: string; scale: number }): string {
+  const digits = amount.padStart(scale + 1, '0')
+  const whole = digits.slice(0, digits.length - scale)
+  return scale === 0 ? `${whole} ${asset}` : `${whole}.${digits.slice(-scale)} ${asset}`
+}
