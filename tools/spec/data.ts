@@ -28,8 +28,7 @@ import {
 import { fixed, fixedHex, type Signers } from './fixed.ts'
 import { type PoolExamples } from './pool.ts'
 
-export const CONTRIBUTORS = ['alba', 'bruno'] as const
-export type ContributorName = (typeof CONTRIBUTORS)[number]
+type ContributorName = 'alba' | 'bruno'
 
 const PAYEES: Record<ContributorName, Payee> = {
   alba: { kind: 'iban', iban: 'ES9121000418450200051332', name: 'Alba Prats' },
@@ -48,7 +47,7 @@ const ITEMS: Record<ContributorName, readonly Item[]> = {
   ],
 }
 
-export const AT = {
+const AT = {
   offered: '2026-11-03T09:00:00Z',
   received: '2026-11-03T09:00:05Z',
   composed: '2026-11-04T00:00:00Z',

@@ -29,7 +29,7 @@ export const VALIDATION: readonly Item[] = [
 
 const ZERO48 = '0'.repeat(96)
 
-export function policyPredicate(signers: Signers): Policy {
+function policyPredicate(signers: Signers): Policy {
   return {
     name: 'meadow',
     version: 1,
@@ -94,7 +94,7 @@ export function policyPredicate(signers: Signers): Policy {
   }
 }
 
-export function aciKeysetOf(signers: Signers): AciKeyset {
+function aciKeysetOf(signers: Signers): AciKeyset {
   return {
     subject: null,
     not_after: 1_798_761_600,
