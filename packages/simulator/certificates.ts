@@ -30,6 +30,8 @@ export interface CertificatePlan<Name extends string> {
   /** 2 stands for version 3. */
   readonly version?: number
   readonly serial?: Bytes
+  /** The key that is certified, instead of the one that belongs to the name. */
+  readonly key?: SimulatedKey
   readonly notBefore: Date
   readonly notAfter: Date
   readonly ca: boolean
@@ -51,12 +53,14 @@ export interface Pki<Name extends string> {
 }
 
 export async function buildPki<Name extends string>(
-  keys: Readonly<Record<Name, SimulatedKey>>,
+  ownKeys: Readonly<Record<Name, SimulatedKey>>,
   plans: Readonly<Record<Name, CertificatePlan<Name>>>,
   faults: CertificateFaults<Name>,
 ): Promise<Pki<Name>> {
   const names = Object.keys(plans) as Name[]
   const planOf = (name: Name): CertificatePlan<Name> => ({ ...plans[name], ...faults[name] })
+  const keys: Record<Name, SimulatedKey> = { ...ownKeys }
+  for (const name of names) keys[name] = planOf(name).key ?? ownKeys[name]
   const subjectOf = (name: Name) => derName(planOf(name).commonName)
   const serialOf = (name: Name) => planOf(name).serial ?? serialNumber(keys[name], planOf(name).commonName)
   const certificates: Partial<Record<Name, Bytes>> = {}

@@ -6,6 +6,7 @@ import { createSimulator, type GpuFaults, type SimulatorOptions } from '#simulat
 import { derExtension } from './certificates.ts'
 import { derInteger, derOid, derSequence } from './der.ts'
 import { buildGpuEvidence, buildNvidiaPki } from './gpu.ts'
+import { deriveKey } from './keys.ts'
 
 const seed = new Uint8Array(32).fill(7)
 const at = new Date('2026-11-20T12:00:00Z')
@@ -60,6 +61,11 @@ const cases: readonly Case[] = [
   { about: 'a leaf of the future', answer: 'gpu.chain', nvidia: { leaf: { notBefore: late } } },
   { about: 'a boot ROM that is no authority', answer: 'gpu.chain', nvidia: { rom: { ca: false } } },
   { about: 'a boot ROM that may not issue', answer: 'gpu.chain', nvidia: { rom: { usage: ['signatures'] } } },
+  {
+    about: 'a boot ROM on a weaker curve',
+    answer: 'gpu.chain',
+    nvidia: { rom: { key: deriveKey(seed, 'weak', 'P-256') } },
+  },
   { about: 'a leaf that is an authority', answer: 'gpu.chain', nvidia: { leaf: { ca: true } } },
   { about: 'a leaf that may not sign', answer: 'gpu.chain', nvidia: { leaf: { usage: ['crls'] } } },
   {
