@@ -9,6 +9,16 @@ import { createScreen } from './screen/index.ts'
 
 const checkout = dirname(dirname(import.meta.dirname))
 
+interface StartFlags {
+  once?: boolean
+  fresh?: boolean
+  yes?: boolean
+  port: string
+  example?: string
+  weights?: string
+  python?: string
+}
+
 export function registerStart(program: Command): void {
   program
     .command('start')
@@ -17,8 +27,11 @@ export function registerStart(program: Command): void {
     .option('--fresh', 'start over: remove everything of earlier runs, after asking')
     .option('--yes', 'do not ask')
     .option('--port <number>', 'where to serve', '8484')
-    .action(async (options: { once?: boolean; fresh?: boolean; yes?: boolean; port: string }) => {
-      const home = openHome(checkout, process.env)
+    .option('--example <folder>', 'another example pool than examples/meadow')
+    .option('--weights <file>', 'another base model: a llama GGUF with a ChatML vocabulary')
+    .option('--python <file>', 'an interpreter that has trainer/requirements.txt installed already')
+    .action(async (options: StartFlags) => {
+      const home = openHome(checkout, process.env, options.example)
       if (
         options.fresh === true &&
         options.yes !== true &&
@@ -44,6 +57,8 @@ export function registerStart(program: Command): void {
           port: Number(options.port),
           once: options.once === true,
           fresh: options.fresh === true,
+          weights: options.weights ?? null,
+          python: options.python ?? null,
           stopped,
         }),
         // Before serving, a stop ends the process: the children end with it, and the next run goes on.

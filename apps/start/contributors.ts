@@ -11,7 +11,7 @@ export interface Contributor {
 }
 
 export async function readContributors(home: Home): Promise<Contributor[]> {
-  const text = await readFile(join(home.checkout, 'examples/meadow/contributors.json'), 'utf8')
+  const text = await readFile(join(home.example, 'contributors.json'), 'utf8')
   return JSON.parse(text) as Contributor[]
 }
 
@@ -30,7 +30,7 @@ export async function contribute(
   const done = home.path('contributors', one.id, 'done.json')
   const kept = (await readJson(done)) as Contribution | undefined
   if (kept !== undefined) return kept
-  const files = one.files.map((file) => join(home.checkout, 'examples/meadow', file))
+  const files = one.files.map((file) => join(home.example, file))
   const args = [
     'contribute',
     ...files,

@@ -7,13 +7,19 @@ export interface Home {
   readonly root: string
   /** The checkout that is running. */
   readonly checkout: string
+  /** The folder of the example pool: contributors, questions, recipe. */
+  readonly example: string
   readonly path: (...parts: string[]) => string
 }
 
 /** The data folder: `FAIRWEIGHT_HOME`, or `.fairweight` in the checkout. */
-export function openHome(checkout: string, environment: Readonly<Record<string, string | undefined>>): Home {
+export function openHome(
+  checkout: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  example = join(checkout, 'examples', 'meadow'),
+): Home {
   const root = resolve(environment['FAIRWEIGHT_HOME'] ?? join(checkout, '.fairweight'))
-  return { root, checkout, path: (...parts) => join(root, ...parts) }
+  return { root, checkout, example: resolve(example), path: (...parts) => join(root, ...parts) }
 }
 
 /** A small JSON file that was written whole, or undefined. */

@@ -25,7 +25,8 @@ import { isAllowed, startNodeService, startWitness } from './pool.ts'
 import { trainPool } from './run.ts'
 import { runCommand } from '../service/children.ts'
 import type { Screen } from './screen/index.ts'
-import { ensurePython, ensureWeights, preflight } from './setup/index.ts'
+import { ensurePython, preflight } from './setup/index.ts'
+import { namedBase, pinnedBase } from './base.ts'
 import { newestTraining, summary } from './summary.ts'
 import { readFile } from 'node:fs/promises'
 
@@ -33,6 +34,10 @@ export interface StartOptions {
   readonly home: Home
   readonly screen: Screen
   readonly port: number
+  /** A GGUF to train and serve instead of the pinned base. */
+  readonly weights: string | null
+  /** An interpreter that has the trainer's requirements already. */
+  readonly python: string | null
   /** Ends after the audit, with its code; otherwise serving goes on. */
   readonly once: boolean
   readonly fresh: boolean
@@ -49,11 +54,14 @@ export async function start(options: StartOptions): Promise<number> {
   const lock = lockDirectory(home.root)
   const closers: (() => Promise<void>)[] = []
   try {
-    const { python } = await screen.step('Setting up the training environment', (report) =>
-      ensurePython({ home: home.root, source: join(home.checkout, 'trainer'), tests: false, report }),
-    )
-    const weights = await screen.step('Fetching the base model', (report) =>
-      ensureWeights({ home: home.root, python, report }),
+    const python =
+      options.python ??
+      (await screen.step('Setting up the training environment', async (report) => {
+        const source = join(home.checkout, 'trainer')
+        return (await ensurePython({ home: home.root, source, tests: false, report, say: screen.say })).python
+      }))
+    const base = await screen.step('Fetching the base model', (report) =>
+      options.weights === null ? pinnedBase(home.root, python, report) : namedBase(options.weights),
     )
 
     const now = () => new Date()
@@ -61,7 +69,7 @@ export async function start(options: StartOptions): Promise<number> {
     const machine = await machineFacts(home, now)
     const witness = await startWitness(home, machine)
     closers.push(witness.stop)
-    const policy = await openPolicy(home, operator, machine, witness.facts, now())
+    const policy = await openPolicy(home, operator, machine, witness.facts, base, now())
     if (!isAllowed(policy.predicate, machine)) {
       screen.say(
         'The program that is installed is not the one that the policy allows. It runs all the same, and A2 will be red: that is what the audit is for.',
@@ -69,7 +77,7 @@ export async function start(options: StartOptions): Promise<number> {
     }
     await writeJson(home.path('auditor', 'anchors.json'), anchorsOf(policy))
     const node = await screen.step('Starting the confidential node (SIMULATED hardware)', () =>
-      startNodeService(home, operator, policy, witness, machine, { python, weights, port }),
+      startNodeService(home, operator, policy, witness, machine, { python, weights: base.path, port }),
     )
     closers.push(node.stop)
     const client = operatorClient(node.url, operator.token)
@@ -149,7 +157,7 @@ async function earn(
   client: ReturnType<typeof operatorClient>,
   report: Parameters<Parameters<Screen['step']>[1]>[0],
 ): Promise<void> {
-  const questions = (await readFile(join(home.checkout, 'examples/meadow/questions.jsonl'), 'utf8'))
+  const questions = (await readFile(join(home.example, 'questions.jsonl'), 'utf8'))
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map((line) => (JSON.parse(line) as { question: string }).question)

@@ -19,7 +19,7 @@ import {
   type Statement,
 } from '#statements'
 import { readJson, writeJson, type Home } from './home.ts'
-import { baseModel } from './setup/index.ts'
+import type { Base } from './base.ts'
 
 export interface Operator {
   readonly key: SigningKey
@@ -77,6 +77,7 @@ export async function openPolicy(
   operator: Operator,
   machine: MachineFacts,
   witness: WitnessFacts,
+  base: Base,
   now: Date,
 ): Promise<Statement<Policy>> {
   const path = home.path('operator', 'policy-1.json')
@@ -84,7 +85,7 @@ export async function openPolicy(
   if (kept !== undefined) return openStatement(policy, kept)
   const statement = await signStatement(
     policy,
-    await firstPolicy(home, operator, machine, witness, now),
+    await firstPolicy(home, operator, machine, witness, base, now),
     operator.key,
   )
   await writeJson(path, statement.envelope)
@@ -96,9 +97,10 @@ async function firstPolicy(
   operator: Operator,
   machine: MachineFacts,
   witness: WitnessFacts,
+  base: Base,
   now: Date,
 ): Promise<Policy> {
-  const example = join(home.checkout, 'examples', 'meadow')
+  const { example } = home
   const recipe = JSON.parse(await readFile(join(example, 'recipe.json'), 'utf8')) as Record<string, unknown>
   const validation = await readValidation(example)
   const time = formatTime(now)
@@ -128,10 +130,10 @@ async function firstPolicy(
       maxEvidenceAgeSeconds: 86_400,
     },
     base: {
-      name: baseModel.name,
+      name: base.name,
       revision: null,
-      files: [{ name: baseModel.file, sha256: baseModel.sha256, size: baseModel.size }],
-      tokenizer: { file: baseModel.file, sha256: baseModel.sha256 },
+      files: [base.file],
+      tokenizer: { file: base.file.name, sha256: base.file.sha256 },
       template: 'chatml',
       systemPrompt: 'You are a helpful AI assistant named SmolLM, trained by Hugging Face',
     },

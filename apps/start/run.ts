@@ -60,7 +60,7 @@ function show({ progress }: RunView, report: Report): void {
 
 async function runInput(home: Home): Promise<unknown> {
   const lines = async (file: string) =>
-    (await readFile(join(home.checkout, 'examples/meadow', file), 'utf8'))
+    (await readFile(join(home.example, file), 'utf8'))
       .split('\n')
       .filter((line) => line.trim() !== '')
       .map((line) => JSON.parse(line) as unknown)
