@@ -31,7 +31,7 @@ async function holdCurrency(context: NodeContext): Promise<void> {
   await database
     .insertInto('ledger_currency')
     .values({ asset, scale })
-    .onConflict((conflict) => conflict.column('only').doNothing())
+    .onConflict((conflict) => conflict.column('singleton').doNothing())
     .execute()
   const held = await database.selectFrom('ledger_currency').selectAll().executeTakeFirstOrThrow()
   if (held.asset !== asset || held.scale !== scale) {

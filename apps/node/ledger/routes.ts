@@ -1,8 +1,9 @@
 /** The ledger over HTTP: the operator's routes, and what a buyer sees of its own account. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { MAXIMUM_AMOUNT } from '#ledger'
 import { assertOperator, bearerOf, HttpError, sendError, type NodeContext } from '#node/core'
-import { amount, hex32, label } from '#statements'
+import { hex32, label } from '#statements'
 import { authenticateBuyer, createBuyer, topUp, usageOf } from './buyers.ts'
 import { closeUsage } from './close.ts'
 import { payoutCsv } from './csv.ts'
@@ -78,7 +79,11 @@ export function registerLedgerRoutes(app: FastifyInstance, context: NodeContext)
 const newBuyer = z.strictObject({ name: label.optional() })
 const byId = z.object({ id: z.string().max(80) })
 const payment = z.strictObject({
-  amount: amount.refine((text) => text !== '0', 'a payment of nothing'),
+  // Read in two steps: what is not a number must not reach BigInt.
+  amount: z
+    .string()
+    .regex(/^[1-9]\d{0,18}$/, { abort: true })
+    .refine((text) => BigInt(text) <= MAXIMUM_AMOUNT),
   reference: z.string().regex(/^[\w.:/-]{1,100}$/),
 })
 const csvFile = z.object({

@@ -21,7 +21,7 @@ export type LedgerTables = {
     created_at: Date
     resolved_at: Date | null
   }
-  ledger_currency: { only: Generated<boolean>; asset: string; scale: number }
+  ledger_currency: { singleton: Generated<boolean>; asset: string; scale: number }
   buyers: { id: string; name: string | null; created_at: Date }
   api_keys: { id: string; hash: string; buyer: string; created_at: Date }
   call_counters: { node: string; term: number; last: bigint; sealed: boolean }
@@ -118,6 +118,9 @@ export const ledgerMigrations: Migrations = {
     begin
       if new.state = 'pending' then held := new.amount; end if;
       if tg_op = 'UPDATE' then held := -old.amount; end if;
+      -- Always in one order, or two transfers between the same two accounts could wait for each other.
+      perform 1 from accounts where id in (new.debit, new.credit) and (id = new.debit or new.posted > 0)
+        order by id for no key update;
       update accounts set reserved = reserved + held, balance = balance - coalesce(new.posted, 0)
         where id = new.debit;
       if new.posted > 0 then
@@ -148,7 +151,7 @@ export const ledgerMigrations: Migrations = {
 
     insert into accounts (id, kind) values ('external', 'external'), ('revenue', 'revenue'), ('carry', 'carry');
     create table ledger_currency (
-      only boolean primary key default true check (only),
+      singleton boolean primary key default true check (singleton),
       asset text not null,
       scale integer not null
     );`,
