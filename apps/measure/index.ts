@@ -1,0 +1,1 @@
+export { registerMeasure } from './measure.ts'
