@@ -108,7 +108,16 @@ async function compose(
   const witnesses = settings.witnesses.map(({ url, key }) => ({ url, key: parseVerifierKey(key) }))
   const publish = async () => {
     try {
-      await log.publish({ witnesses, quorum: policy.predicate.log.quorum, fetch })
+      const { size, checkpoint } = await log.publish({
+        witnesses,
+        quorum: policy.predicate.log.quorum,
+        fetch,
+      })
+      await database
+        .insertInto('checkpoints')
+        .values({ size, note: checkpoint })
+        .onConflict((conflict) => conflict.column('size').doNothing())
+        .execute()
     } catch (error) {
       // Statements are safe in the log; a checkpoint that nobody cosigned is not shown. Tried again by housekeeping.
       diagnostics.error('log.not-published', error)

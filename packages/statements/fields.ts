@@ -16,7 +16,7 @@ export const count = z.int().min(0)
 /** Money in the smallest unit, as decimal text: 0 … 2⁶³ − 1. */
 export const amount = z
   .string()
-  .regex(/^(0|[1-9]\d{0,18})$/)
+  .regex(/^(0|[1-9]\d{0,18})$/, { abort: true })
   .refine((text) => BigInt(text) <= 0x7fff_ffff_ffff_ffffn, 'amount exceeds 2^63 - 1')
 
 /** `scale` decimal places: {asset: 'USD', scale: 6} counts millionths of a dollar. */

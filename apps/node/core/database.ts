@@ -20,6 +20,12 @@ export interface StatementRow {
   readonly position: Generated<bigint>
 }
 
+/** A cosigned checkpoint as it was published: witnesses' clocks bound when something was said. */
+export interface CheckpointRow {
+  readonly size: number
+  readonly note: string
+}
+
 export interface TermRow {
   readonly node: string
   readonly term: number
@@ -29,6 +35,7 @@ export interface TermRow {
 export interface CoreTables {
   statements: StatementRow
   terms: TermRow
+  checkpoints: CheckpointRow
 }
 
 export type Database<Tables = CoreTables> = Kysely<Tables>
@@ -51,6 +58,10 @@ export const coreMigrations: Migrations = {
     );
     create index statements_by_kind on statements (kind, position);
     create index statements_pending on statements (position) where leaf_index is null;
+    create table checkpoints (
+      size integer primary key,
+      note text not null
+    );
     create table terms (
       node text not null,
       term integer not null,

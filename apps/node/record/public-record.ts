@@ -5,8 +5,12 @@ import type { RunTables } from '../run/tables.ts'
 import type { Shelf } from '../serve/index.ts'
 import type { Books } from './ports.ts'
 
+const MAXIMUM_CHECKPOINTS = 10_000
+
 export async function publicRecord(context: NodeContext, books: Books, shelf: Shelf): Promise<PublicRecord> {
-  const statements = await publicStatements(context)
+  const checkpoints = await context.database.selectFrom('checkpoints').selectAll().orderBy('size').execute()
+  const published = checkpoints.at(-1)?.size ?? 0
+  const statements = await publicStatements(context, published)
   const closes = statements.filter(({ kind }) => kind === 'usage-close')
   return {
     format: 'fairweight/record/v1',
@@ -29,17 +33,18 @@ export async function publicRecord(context: NodeContext, books: Books, shelf: Sh
       base: weights.base_digest,
       tokenizer: weights.tokenizer_sha256,
     })),
-    checkpoints: [],
+    checkpoints: checkpoints.slice(-MAXIMUM_CHECKPOINTS).map(({ note }) => note),
     openPeriod: await books.openPeriod(),
   }
 }
 
-async function publicStatements(context: NodeContext): Promise<PublicStatement[]> {
+// What is beyond the published checkpoint is not public yet: nobody could check it.
+async function publicStatements(context: NodeContext, published: number): Promise<PublicStatement[]> {
   const rows = await context.database
     .selectFrom('statements')
     .selectAll()
     .where('visibility', '=', 'public')
-    .where('leaf_index', 'is not', null)
+    .where('leaf_index', '<', published)
     .orderBy('leaf_index')
     .execute()
   return rows.map(({ leaf_index: leafIndex, kind, salt, envelope }) => ({
