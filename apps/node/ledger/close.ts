@@ -24,6 +24,7 @@ import { assertReceiptOf, closesBy } from './meter.ts'
 import { policyInForceAt } from './policies.ts'
 import { recoverLedger, unfinishedCallDigest } from './recovery.ts'
 import { ledgerTables, ledgerTx, type CallRow, type LedgerDatabase, type LedgerTx } from './tables.ts'
+import { inTurn } from './turns.ts'
 
 export interface Closing {
   /** The newest close. */
@@ -33,7 +34,11 @@ export interface Closing {
 }
 
 /** Closes the open period; undefined where no call was ever made. */
-export async function closeUsage(context: NodeContext): Promise<Closing | undefined> {
+export function closeUsage(context: NodeContext): Promise<Closing | undefined> {
+  return inTurn(context.database, () => closeInTurn(context))
+}
+
+async function closeInTurn(context: NodeContext): Promise<Closing | undefined> {
   for (;;) {
     await recoverLedger(context)
     const closing = await context.database.transaction().execute((core) => closeOnce(context, core))

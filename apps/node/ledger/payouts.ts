@@ -25,12 +25,17 @@ import { findClose } from './close.ts'
 import { payeesOf } from './payees.ts'
 import { policyByDigest } from './policies.ts'
 import { ledgerTables, ledgerTx, type LedgerDatabase, type LedgerTx } from './tables.ts'
+import { inTurn } from './turns.ts'
 
 /**
  * Pays every closed period that is not paid yet; returns the new statements' digests, oldest first.
  * Throws {@link HttpError} 409 where a trained model has no attribution: then that period stays unpaid, whole.
  */
-export async function payOutAll(context: NodeContext): Promise<string[]> {
+export function payOutAll(context: NodeContext): Promise<string[]> {
+  return inTurn(context.database, () => payOutInTurn(context))
+}
+
+async function payOutInTurn(context: NodeContext): Promise<string[]> {
   const issued: string[] = []
   for (;;) {
     const digest = await context.database.transaction().execute((core) => payOutNext(context, core))
