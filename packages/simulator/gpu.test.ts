@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { verifyGpu, type GpuCheckId, type GpuEvidence, type VerifyGpuInput } from '#attestation'
-import { decodeBase64, encodeBase64, sha256Hex, type Bytes } from '#bytes'
+import { concatBytes, decodeBase64, encodeBase64, sha256Hex, type Bytes } from '#bytes'
 import { createSimulator, type GpuFaults, type SimulatorOptions } from '#simulator'
 import { derExtension } from './certificates.ts'
 import { derInteger, derOid, derSequence } from './der.ts'
@@ -49,6 +49,16 @@ const opaque = (kind: number, ...value: readonly number[]) => ({
   opaque: new Map([[kind, Uint8Array.from(value)]]),
 })
 const record = 37 + 8
+const opaqueLength = record + 64 * 55 + 32
+/** Puts bytes in at `place` and adds their number to the length at `length`, all of it signed. */
+const insert = (length: number, place: number | 'end', ...bytes: readonly number[]) => ({
+  edit: (exchange: Bytes) => {
+    const at = place === 'end' ? exchange.length : place
+    const changed = concatBytes(exchange.slice(0, at), Uint8Array.from(bytes), exchange.slice(at))
+    changed[length] = (changed[length] ?? 0) + bytes.length
+    return changed
+  },
+})
 const sha256Fwid = derExtension(
   '2.23.133.5.4.1',
   derSequence(derInteger(1), derSequence(), derSequence(derOid('2.16.840.1.101.3.4.2.1'), derInteger(1))),
@@ -124,6 +134,24 @@ const cases: readonly Case[] = [
   { about: 'another SPDM version', answer: 'gpu.format', report: change(0, 0x12) },
   { about: 'a request for one block', answer: 'gpu.format', report: change(3, 1) },
   { about: 'a request without a signature', answer: 'gpu.format', report: change(2, 0) },
+  { about: 'a byte behind the last block', answer: 'gpu.format', report: insert(42, opaqueLength - 32, 0) },
+  {
+    about: 'a byte behind the last opaque field',
+    answer: 'gpu.format',
+    report: insert(opaqueLength, 'end', 0),
+  },
+  { about: 'one more opaque field', answer: 'accepted', report: insert(opaqueLength, 'end', 99, 0, 0, 0) },
+  {
+    about: 'an opaque field that stands twice',
+    answer: 'gpu.format',
+    report: insert(opaqueLength, 'end', 36, 0, 2, 0, 0, 0),
+  },
+  {
+    about: 'a report without driver version',
+    answer: 'gpu.format',
+    report: { opaque: new Map([[3, null]]) },
+  },
+  { about: 'a report without VBIOS version', answer: 'gpu.format', report: { opaque: new Map([[6, null]]) } },
   { about: 'a decoder that is neither on nor off', answer: 'gpu.format', report: opaque(11, 0x54) },
   { about: 'a feature flag that nobody knows', answer: 'gpu.format', report: opaque(36, 3, 0) },
   { about: 'a driver version that is no text', answer: 'gpu.format', report: opaque(3, 0xff, 0) },

@@ -23,8 +23,8 @@ export interface GpuFaults {
   readonly chain?: readonly NvidiaName[]
   /** 48 bytes as hexadecimal; null leaves the field out, as early drivers do. */
   readonly fwid?: string | null
-  /** Opaque fields that replace or join the usual ones. */
-  readonly opaque?: ReadonlyMap<number, Bytes>
+  /** Opaque fields that replace or join the usual ones; null leaves one out. */
+  readonly opaque?: ReadonlyMap<number, Bytes | null>
   readonly blocks?: number
   /** Works on the finished exchange before it is signed. */
   readonly edit?: (exchange: Bytes) => Bytes
@@ -135,7 +135,7 @@ async function opaqueFields(faults: GpuFaults): Promise<Bytes> {
   const text = (value: string) => encodeUtf8(`${value}\0`)
   const firmware =
     faults.fwid === undefined ? await fwid : faults.fwid === null ? null : decodeHex(faults.fwid)
-  const fields = new Map<number, Bytes>([
+  const fields = new Map<number, Bytes | null>([
     [3, text('0.0.0-simulated')],
     // 96.00.00.00.01, last byte first.
     [6, decodeHex('0000009601000000')],
@@ -144,11 +144,12 @@ async function opaqueFields(faults: GpuFaults): Promise<Bytes> {
     [15, text('882')],
     [17, text('SIM0')],
     [18, text('0000')],
-    ...(firmware === null ? [] : [[20, firmware] as const]),
+    [20, firmware],
     [36, uint16(0)],
     ...(faults.opaque ?? []),
   ])
-  return concatBytes(...[...fields].flatMap(([kind, value]) => [uint16(kind), uint16(value.length), value]))
+  const present = [...fields].filter((field): field is [number, Bytes] => field[1] !== null)
+  return concatBytes(...present.flatMap(([kind, value]) => [uint16(kind), uint16(value.length), value]))
 }
 
 async function digestOf(purpose: string): Promise<Bytes> {
