@@ -16,30 +16,50 @@ export function chatRoutes(scope: FastifyInstance, serving: Serving): void {
   scope.post(ENDPOINT, { bodyLimit: serving.limits.bodyBytes }, async (request, reply) => {
     const received = readRequest(request)
     reply.header('x-receipt-id', received.receiptId)
-    let model: string | null = null
-    let chat: AdmittedChat
-    try {
-      chat = await admitChat(serving, received, (name) => (model = name))
-    } catch (error) {
-      return refuse(serving, reply, received, model, error)
-    }
+    // Open from the start: a node that drains waits for what is being admitted, too.
     const control = createCallControl(reply.raw, serving.limits.waitMs)
     serving.open.add(control)
     try {
-      return await answer(serving, chat, control, reply)
+      await answerOrRefuse(serving, received, control, reply)
+      await closed(reply, serving.limits.drainMs)
+      return reply
     } finally {
-      chat.leave()
       control.end()
       serving.open.delete(control)
     }
   })
 }
 
-async function answer(serving: Serving, chat: AdmittedChat, control: CallControl, reply: FastifyReply) {
-  if (!(await awaitTurn(serving, chat, control))) {
-    return sendWhole(reply, await answerUnserved(serving, chat, control))
+async function answerOrRefuse(
+  serving: Serving,
+  received: ReceivedRequest,
+  control: CallControl,
+  reply: FastifyReply,
+): Promise<void> {
+  let model: string | null = null
+  let chat: AdmittedChat
+  try {
+    chat = await admitChat(serving, received, (name) => (model = name))
+  } catch (error) {
+    return refuse(serving, reply, received, model, error)
   }
-  if (!chat.request.stream) return sendWhole(reply, await answerWhole(serving, chat, control))
+  try {
+    await answer(serving, chat, control, reply)
+  } finally {
+    chat.leave()
+  }
+}
+
+async function answer(
+  serving: Serving,
+  chat: AdmittedChat,
+  control: CallControl,
+  reply: FastifyReply,
+): Promise<void> {
+  const came = await awaitTurn(serving, chat, control)
+  if (!came || !chat.request.stream) {
+    return sendWhole(reply, await (came ? answerWhole : answerUnserved)(serving, chat, control))
+  }
   reply.hijack()
   reply.raw.writeHead(200, {
     ...(reply.getHeaders() as Record<string, string>),
@@ -49,13 +69,11 @@ async function answer(serving: Serving, chat: AdmittedChat, control: CallControl
   })
   try {
     await answerStream(serving, chat, control, reply.raw)
-    await closed(reply, serving.limits.drainMs)
   } catch (error) {
     // Without a receipt the stream must not look whole.
     serving.context.diagnostics.error('call-not-settled', error, { receipt: chat.facts.receiptId })
     reply.raw.destroy()
   }
-  return reply
 }
 
 /** Waits for the last byte to be taken; a reader that takes none is not waited for without end. */
@@ -77,7 +95,7 @@ async function refuse(
   received: ReceivedRequest,
   model: string | null,
   cause: unknown,
-): Promise<FastifyReply> {
+): Promise<void> {
   const { machine, now, diagnostics } = serving.context
   const error = toHttpError(cause)
   if (error.status >= 500 && error !== cause) diagnostics.error('admission-failed', cause)
@@ -85,12 +103,12 @@ async function refuse(
   const servedAt = unixTime(now())
   const body = await encodeRefusal(machine, { ...received, model, servedAt }, error)
   if (error.status === 429 || error.status === 503) reply.header('retry-after', '2')
-  return reply.code(error.status).type('application/json').send(Buffer.from(body))
+  reply.code(error.status).type('application/json').send(Buffer.from(body))
 }
 
-function sendWhole(reply: FastifyReply, { status, body }: WholeAnswer): FastifyReply {
+function sendWhole(reply: FastifyReply, { status, body }: WholeAnswer): void {
   if (status === 503) reply.header('retry-after', '2')
-  return reply.code(status).type('application/json').send(Buffer.from(body))
+  reply.code(status).type('application/json').send(Buffer.from(body))
 }
 
 function readRequest(request: FastifyRequest): ReceivedRequest {

@@ -196,7 +196,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
   const base = { digest: digestOfText('base'), tokenizerSha256: digestOfText('tokenizer') }
   const shelf = createShelf({ engine, base, scratch: '/nowhere' })
   shelf.putBase('pool-base', 1_764_000_000)
-  const app = fastify({ forceCloseConnections: 'idle' })
+  const app = fastify({ forceCloseConnections: true })
   const serving = registerServing(app, context, { meter, shelf, limits: { drainMs: 200, ...options.limits } })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
