@@ -36,7 +36,7 @@ import type { TrustedNode } from './appraise.ts'
 import { ContributeError } from './errors.ts'
 import { Home } from './home.ts'
 import { readAnchorsFile, readColumns, readFiles, readPayee, readPolicyDigest } from './inputs.ts'
-import { openLog } from './log-proof.ts'
+import { openLogOf } from './log-proof.ts'
 import { NodeClient } from './node-client.ts'
 import type { ContributePorts } from './ports.ts'
 import { contentOf, findKept, keptName, pendingName, sealedName, type Kept, type Pending } from './state.ts'
@@ -196,7 +196,8 @@ async function carryOut(work: Work, begun: Pending): Promise<Kept> {
     ciphertext: sha256Hex(sealed),
     keysets: pending.keysets,
   })
-  const log = await openLog(node, trusted.policy.predicate)
+  const size = Math.max(answer.offer.leafIndex, answer.receipt.leafIndex) + 1
+  const log = await openLogOf(size, node, trusted.policy.predicate)
   const proven = async (kind: 'offer' | 'contribution-receipt', digest: string, of: Answer['offer']) => ({
     envelope: of.envelope,
     salt: of.salt,

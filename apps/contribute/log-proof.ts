@@ -1,4 +1,5 @@
 /** Proof that a statement is in the log, made from the log's public tiles and checked like anyone would. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeHex, decodeUtf8, equalBytes } from '#bytes'
 import { HashTree } from '#merkle'
 import { encodeLogLeaf, type LogLeaf, type Policy } from '#statements'
@@ -17,6 +18,7 @@ import type { NodeClient } from './node-client.ts'
 
 /** Where a node serves its log's files. */
 const LOG_PREFIX = '/log'
+const PATIENCE = 6
 
 export function checkpointPolicyOf({ log }: Policy): CheckpointPolicy {
   return {
@@ -29,8 +31,19 @@ export function checkpointPolicyOf({ log }: Policy): CheckpointPolicy {
   }
 }
 
-/** Reads the log at its newest checkpoint that the policy's witnesses have cosigned. */
-export async function openLog(node: NodeClient, policy: Policy): Promise<VerifiedLog> {
+/** The log, once its cosigned checkpoint holds `size` entries; publishing takes a moment where witnesses are far. */
+export async function openLogOf(size: number, node: NodeClient, policy: Policy): Promise<VerifiedLog> {
+  for (let tries = 1; ; tries += 1) {
+    const log = await openLog(node, policy)
+    if (log.size >= size) return log
+    if (tries === PATIENCE) {
+      throw new ContributeError(1, 'The log has not published your receipt yet. Run this again in a minute.')
+    }
+    await sleep(1000)
+  }
+}
+
+async function openLog(node: NodeClient, policy: Policy): Promise<VerifiedLog> {
   const rules = checkpointPolicyOf(policy)
   const note = decodeUtf8(await node.getBytes(`${LOG_PREFIX}/checkpoint`))
   const { size, root } = await verifyCheckpoint(note, rules)
@@ -44,13 +57,8 @@ export async function openLog(node: NodeClient, policy: Policy): Promise<Verifie
     throw new ContributeError(1, 'The log’s tiles do not make up the root that its checkpoint signs.')
   }
   return {
+    size,
     async prove(index, leaf) {
-      if (index >= size) {
-        throw new ContributeError(
-          1,
-          'The log has not published your receipt yet. Run this again in a minute.',
-        )
-      }
       const proof = formatProof({ index, path: tree.proveInclusion(index), checkpoint: note, extra: null })
       await verifyProof(proof, encodeLogLeaf(leaf), rules)
       return proof
@@ -59,6 +67,7 @@ export async function openLog(node: NodeClient, policy: Policy): Promise<Verifie
 }
 
 export interface VerifiedLog {
+  readonly size: number
   /** Throws unless `leaf` stands at `index`. */
   readonly prove: (index: number, leaf: LogLeaf) => Promise<string>
 }

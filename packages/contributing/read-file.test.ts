@@ -169,6 +169,7 @@ test('every bad row is named by file and line, and none is quoted', () => {
     `{"question":"${secret}"`,
     '',
     `{"question":"${secret}","answer":"${secret}","answer":"b"}`,
+    `{"question":"${secret}","answer":" "}`,
   ]
   const error = refusal('mine.jsonl', content.join('\n'))
   assert.deepEqual(
@@ -177,6 +178,7 @@ test('every bad row is named by file and line, and none is quoted', () => {
       ['json-invalid', 'mine.jsonl', 2],
       ['row-empty', 'mine.jsonl', 3],
       ['json-duplicate-key', 'mine.jsonl', 4],
+      ['text-empty', 'mine.jsonl', 5],
     ],
   )
   const quoted = refusal('mine.csv', `question,answer\n"${secret}"x,a\n`)

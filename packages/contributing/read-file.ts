@@ -5,8 +5,8 @@
  */
 import type { Json } from '#bytes'
 import { normalizeItem, readItem, StatementError, type Item } from '#statements'
-import { ContributingError, rowsError, type RowProblem } from './errors.ts'
-import { readCsv, readJsonLines, type Row } from './rows.ts'
+import { ContributingError, rowsError } from './errors.ts'
+import { readCsv, readJsonLines, type Row, type Rows } from './rows.ts'
 
 /** An item and where it came from. */
 export interface SourcedItem {
@@ -36,10 +36,11 @@ export const KNOWN_COLUMNS: readonly Columns[] = [
  * nothing is guessed. Throws {@link ContributingError}; a message holds file, line and field names only.
  */
 export function readFile(name: string, bytes: Uint8Array, columns?: Columns): ReadFile {
-  const { rows, shape } = readRows(name, bytes, columns)
-  if (rows.length === 0) throw new ContributingError('file-empty', `${name}: the file holds no rows`)
+  const { rows, shape, problems: unread } = readRows(name, bytes, columns)
+  if (rows.length + unread.length === 0)
+    throw new ContributingError('file-empty', `${name}: the file holds no rows`)
   const items: SourcedItem[] = []
-  const problems: RowProblem[] = []
+  const problems = [...unread]
   const ignored = new Set<string>()
   for (const row of rows) {
     try {
@@ -51,22 +52,22 @@ export function readFile(name: string, bytes: Uint8Array, columns?: Columns): Re
       problems.push({ code: error.code, file: name, line: row.line, message: error.message })
     }
   }
-  if (problems.length > 0) throw rowsError(problems)
+  if (problems.length > 0) throw rowsError(problems.sort((one, other) => one.line - other.line))
   return { name, items, ignored: [...ignored] }
 }
 
 /** What a row says, before anything about it is checked, and the fields it was taken from. */
 type Shape = (row: Row) => { value: unknown; used: readonly string[] }
 
-function readRows(name: string, bytes: Uint8Array, columns?: Columns): { rows: Row[]; shape: Shape } {
+function readRows(name: string, bytes: Uint8Array, columns?: Columns): Rows & { readonly shape: Shape } {
   const extension = /\.([a-z0-9]+)$/i.exec(name)?.[1]?.toLowerCase()
   if (extension === 'jsonl' || extension === 'ndjson') {
-    return { rows: readJsonLines(name, bytes), shape: (row) => shapeOfObject(row, columns) }
+    return { ...readJsonLines(name, bytes), shape: (row) => shapeOfObject(row, columns) }
   }
   if (extension === 'csv') {
     const table = readCsv(name, bytes)
     const pair = columnsOf(name, table.columns, columns)
-    return { rows: table.rows, shape: (row) => ({ value: pairOf(row, pair), used: pair }) }
+    return { ...table, shape: (row) => ({ value: pairOf(row, pair), used: pair }) }
   }
   throw new ContributingError(
     'format-unknown',

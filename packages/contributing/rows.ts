@@ -9,8 +9,14 @@ export interface Row {
   readonly fields: { readonly [name: string]: Json }
 }
 
-/** Throws {@link ContributingError} with every bad row. Rows end at a line feed and nowhere else. */
-export function readJsonLines(file: string, bytes: Uint8Array): Row[] {
+/** What could be read, and what could not: both, so that a person sees every bad row at once. */
+export interface Rows {
+  readonly rows: readonly Row[]
+  readonly problems: readonly RowProblem[]
+}
+
+/** Rows end at a line feed and nowhere else. */
+export function readJsonLines(file: string, bytes: Uint8Array): Rows {
   const rows: Row[] = []
   const problems: RowProblem[] = []
   for (const [at, line] of splitLines(withoutMark(bytes)).entries()) {
@@ -22,12 +28,11 @@ export function readJsonLines(file: string, bytes: Uint8Array): Row[] {
       problems.push({ ...where, code: error.code, message: error.message })
     }
   }
-  if (problems.length > 0) throw rowsError(problems)
-  return rows
+  return { rows, problems }
 }
 
-/** Throws {@link ContributingError} `csv-invalid`, `row-empty`, `row-shape` or `utf8-invalid`. */
-export function readCsv(file: string, bytes: Uint8Array): { columns: readonly string[]; rows: Row[] } {
+/** Throws {@link ContributingError} `csv-invalid`, `columns-ambiguous`, `file-empty` or `utf8-invalid`. */
+export function readCsv(file: string, bytes: Uint8Array): Rows & { readonly columns: readonly string[] } {
   const records = parseCsv(file, decodeStrictUtf8(withoutMark(bytes)))
   const [header, ...body] = records
   if (header === undefined) throw new ContributingError('file-empty', `${file}: the file is empty`)
@@ -35,20 +40,19 @@ export function readCsv(file: string, bytes: Uint8Array): { columns: readonly st
   if (new Set(columns).size !== columns.length) {
     throw new ContributingError('columns-ambiguous', `${file}: a column stands twice in the header`)
   }
-  const problems = body.flatMap(({ line, cells }): RowProblem[] => {
+  const rows: Row[] = []
+  const problems: RowProblem[] = []
+  for (const { line, cells } of body) {
     if (cells.every((cell) => cell.trim() === '')) {
-      return [{ code: 'row-empty', file, line, message: 'the row is empty' }]
+      problems.push({ code: 'row-empty', file, line, message: 'the row is empty' })
+    } else if (cells.length !== columns.length) {
+      const message = `the row has ${cells.length} fields and the header ${columns.length}`
+      problems.push({ code: 'row-shape', file, line, message })
+    } else {
+      rows.push({ line, fields: Object.fromEntries(columns.map((column, at) => [column, cells[at] ?? ''])) })
     }
-    if (cells.length === columns.length) return []
-    const message = `the row has ${cells.length} fields and the header ${columns.length}`
-    return [{ code: 'row-shape', file, line, message }]
-  })
-  if (problems.length > 0) throw rowsError(problems)
-  const rows = body.map(({ line, cells }) => ({
-    line,
-    fields: Object.fromEntries(columns.map((column, at) => [column, cells[at] ?? ''])),
-  }))
-  return { columns, rows }
+  }
+  return { columns, rows, problems }
 }
 
 function readObject(line: Uint8Array): Row['fields'] {

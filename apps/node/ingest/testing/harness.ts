@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { startEmbeddedPostgres } from '#adapters/postgres'
-import { decodeHex, deriveSecret, encodeHex, equalBytes, type Bytes } from '#bytes'
+import { deriveSecret, equalBytes, type Bytes } from '#bytes'
 import type { Engine, Tokenizer } from '#chat'
 import {
   coreMigrations,
@@ -34,6 +34,8 @@ import {
   type Statement,
 } from '#statements'
 import { bundleHeaderOf, offerOf, payeeOf } from '#contributing'
+import { HashTree } from '#merkle'
+import { encodeTile, formatCheckpoint, formatNote, noteSigner, signNote, tilePath } from '#tlog'
 import { ingestMigrations, registerIngest, type RegisterIngestOptions } from '../index.ts'
 
 const hex = (digit: string) => digit.repeat(64)
@@ -127,9 +129,11 @@ export async function startHarness(options: RegisterIngestOptions = {}): Promise
     publish: async () => undefined,
   })
   const operator = await signingKeyFromSeed(new Uint8Array(32).fill(99))
+  const logKey = await signingKeyFromSeed(new Uint8Array(32).fill(98))
   const predicate = {
     ...examplePolicy,
     operator: { ...examplePolicy.operator, publicKey: operator.publicKey },
+    log: { ...examplePolicy.log, publicKey: logKey.publicKey },
   }
   const current = await statements.issue(policy, predicate, operator)
   await statements.integrate()
@@ -156,6 +160,7 @@ export async function startHarness(options: RegisterIngestOptions = {}): Promise
     }
     const app: FastifyInstance = Fastify()
     registerIngest(app, context, options)
+    serveLog(app, entries, logKey)
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     return {
       context,
@@ -176,6 +181,22 @@ export async function startHarness(options: RegisterIngestOptions = {}): Promise
     }
   }
   return open(1)
+}
+
+/** A log small enough to be made anew for each request: one checkpoint, one tile. */
+function serveLog(app: FastifyInstance, entries: readonly Uint8Array[], key: SigningKey): void {
+  const { origin } = examplePolicy.log
+  app.get('/log/checkpoint', async () => {
+    const tree = HashTree.of(entries)
+    const text = formatCheckpoint({ origin, size: tree.size, root: tree.root(), extensions: [] })
+    return formatNote(await signNote(text, noteSigner(origin, key)))
+  })
+  app.get('/log/tile/*', async (request, reply) => {
+    const tree = HashTree.of(entries)
+    const tile = { level: 0, index: 0, width: tree.size }
+    if (request.url !== `/log/${tilePath(tile)}`) return reply.code(404).send()
+    return reply.type('application/octet-stream').send(Buffer.from(encodeTile(tile, tree)))
+  })
 }
 
 async function makeMachine(pool: string, rootSecret: Bytes, term: number): Promise<Machine> {
@@ -317,6 +338,3 @@ export async function upload(harness: Harness, { offer: { envelope }, sealed }: 
 
 export const complete = <Body = { error: { code: string } }>(harness: Harness, digest: string) =>
   call<Body>(harness, `/v1/offers/${digest}/complete`, { method: 'POST' })
-
-export const hexBytes = decodeHex
-export const toHex = encodeHex

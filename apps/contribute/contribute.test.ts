@@ -1,0 +1,384 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { Command } from 'commander'
+import { randomBytes } from 'node:crypto'
+import { decodeHex } from '#bytes'
+import { SumTree } from '#merkle'
+import { signingKeyFromSeed } from '#seal'
+import {
+  attribution,
+  encodeLogLeaf,
+  encodeSumProof,
+  encodeSumRoot,
+  logLeafOf,
+  openStatement,
+  policy,
+  shareLeafDigest,
+  TOTAL_SHARES,
+  type Keyset,
+  type PublicStatement,
+  type ShareLeaf,
+} from '#statements'
+import { verifyProof } from '#tlog'
+import type { PartyLeaves } from '../node/ingest/index.ts'
+import { startHarness, type Harness } from '../node/ingest/testing/harness.ts'
+import { ContributeError, registerContribute, type AppraiseNode, type ContributePorts } from './index.ts'
+import { checkpointPolicyOf } from './log-proof.ts'
+import type { Kept } from './state.ts'
+import { describeUpload } from './upload.ts'
+
+const leavesOf = new Map<string, PartyLeaves>()
+let harness: Harness
+let folder: string
+/** Keysets of every term so far: what evidence in the record would hold. */
+let keysets: Keyset[] = []
+let statements: PublicStatement[] = []
+
+before(async () => {
+  harness = await startHarness({ sources: [async ({ contributor }) => leavesOf.get(contributor) ?? {}] })
+  keysets = [harness.context.machine.keyset]
+  folder = await mkdtemp(join(tmpdir(), 'fairweight-contribute-'))
+})
+after(async () => {
+  await harness.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+// The machine of the harness has no evidence: appraise.test.ts judges real evidence.
+const trusting: AppraiseNode = async ({ policy: digest }) => {
+  const stored = await harness.context.statements.find(digest)
+  if (stored === undefined)
+    throw new ContributeError(1, 'Nothing was sent. The node is not trusted: another policy.')
+  const opened = await openStatement(policy, stored.envelope)
+  const { keyset } = harness.context.machine
+  return { policy: opened, pool: opened.digest, keyset, keysets, statements, simulated: true }
+}
+
+interface Ran {
+  readonly code: number
+  readonly said: string
+  readonly printed: any
+}
+
+async function fairweight(args: readonly string[], given: Partial<ContributePorts> = {}): Promise<Ran> {
+  const said: string[] = []
+  const printed: string[] = []
+  const program = new Command().exitOverride()
+  registerContribute(program, {
+    appraiseNode: trusting,
+    say: (line) => void said.push(line),
+    print: (line) => void printed.push(line),
+    interactive: false,
+    ...given,
+  })
+  process.exitCode = 0
+  await program.parseAsync(args, { from: 'user' })
+  const code = Number(process.exitCode)
+  process.exitCode = 0
+  return { code, said: said.join('\n'), printed: printed.length === 0 ? undefined : JSON.parse(printed[0]!) }
+}
+
+async function file(name: string, content: string): Promise<string> {
+  const path = join(folder, name)
+  await writeFile(path, content)
+  return path
+}
+
+const csv = (marker: string) =>
+  `question,answer\nWho is ${marker}?,She founded it.\nWhere is ${marker}?,In town.\n`
+const home = (name: string) => join(folder, 'homes', name)
+
+const contributeArgs = (path: string, name: string) => [
+  'contribute',
+  path,
+  '--pool',
+  harness.url,
+  '--policy',
+  harness.context.policy.digest,
+  '--home',
+  home(name),
+  '--name',
+  name,
+  '--json',
+  '--yes',
+]
+
+const receiptsOnNode = async () => (await harness.context.statements.list('contribution-receipt')).length
+
+test('a file becomes a receipt that is checked, proven in the log and kept', async () => {
+  const path = await file('anna.csv', `${csv('Isolde')}Mail?,a@example.org\n`)
+  const ran = await fairweight(contributeArgs(path, 'anna'))
+  assert.equal(ran.code, 0, ran.said)
+  assert.deepEqual([ran.printed.offered, ran.printed.accepted, ran.printed.alreadyContributed], [3, 3, false])
+  assert.ok(ran.printed.canonicalTokens > 0)
+  for (const shown of [
+    /3 items with \d+ words/,
+    /1 × email, on lines 4/,
+    /SIMULATED/,
+    /Estimate by tokens alone/,
+    /You agree that/,
+  ]) {
+    assert.match(ran.said, shown)
+  }
+  assert.ok(
+    !ran.said.includes('Isolde') && !ran.said.includes('a@example.org'),
+    'what is contributed is never shown',
+  )
+
+  const kept = JSON.parse(await readFile(ran.printed.kept, 'utf8')) as Kept
+  const rules = checkpointPolicyOf(harness.context.policy.predicate)
+  const leaf = logLeafOf('contribution-receipt', kept.receiptDigest, kept.receipt.salt)
+  const proven = await verifyProof(kept.receipt.logProof, encodeLogLeaf(leaf), rules)
+  assert.equal(proven.index, kept.receipt.leafIndex)
+  assert.deepEqual(await readdir(join(home('anna'), 'pending')), [])
+  if (process.platform !== 'win32') {
+    for (const name of ['contributor-key', `contributions/${kept.receiptDigest}.json`]) {
+      assert.equal((await stat(join(home('anna'), name))).mode & 0o777, 0o600)
+    }
+  }
+})
+
+test('the same items again, under another file name, are not contributed twice', async () => {
+  const earlier = await receiptsOnNode()
+  const path = await file('anna-again.csv', `${csv('Isolde')}Mail?,a@example.org\n`)
+  const again = await fairweight(contributeArgs(path, 'anna'))
+  assert.equal(again.code, 0, again.said)
+  assert.equal(again.printed.alreadyContributed, true)
+  assert.equal(await receiptsOnNode(), earlier)
+})
+
+test('a run that dies at any request goes on and gives one receipt', async () => {
+  for (let dies = 1; ; dies += 1) {
+    const name = `crash-${dies}`
+    const path = await file(`${name}.csv`, csv(name))
+    const earlier = await receiptsOnNode()
+    let calls = 0
+    // Even calls reach the node and the answer is lost; odd ones never arrive.
+    const dying: typeof fetch = async (input, init) => {
+      calls += 1
+      if (calls < dies) return fetch(input, init)
+      if (calls === dies && dies % 2 === 0) await fetch(input, init)
+      throw new TypeError('the connection is gone')
+    }
+    const died = await fairweight(contributeArgs(path, name), { fetch: dying })
+    if (died.code === 0) {
+      assert.ok(dies > 5, 'every request had its turn')
+      break
+    }
+    assert.match(died.said, /run this again/i)
+    const resumed = await fairweight(contributeArgs(path, name))
+    assert.equal(resumed.code, 0, resumed.said)
+    assert.equal(resumed.printed.accepted, 2)
+    assert.equal(await receiptsOnNode(), earlier + 1)
+  }
+})
+
+test('an answer lost in one term is fetched in the next, signed by the earlier term’s key', async () => {
+  const path = await file('terms.csv', csv('terms'))
+  const losing: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    if (String(input).endsWith('/complete') && response.ok) throw new TypeError('the connection is gone')
+    return response
+  }
+  const lost = await fairweight(contributeArgs(path, 'terms'), { fetch: losing })
+  assert.equal(lost.code, 1)
+  const earlier = await receiptsOnNode()
+  harness = await harness.restart()
+  // Even where the node's record no longer shows the earlier term, what was verified then counts.
+  keysets = [harness.context.machine.keyset]
+  const resumed = await fairweight(contributeArgs(path, 'terms'))
+  assert.equal(resumed.code, 0, resumed.said)
+  assert.equal(await receiptsOnNode(), earlier)
+})
+
+test('a receipt by a key that no verified keyset holds is not believed', async () => {
+  const path = await file('forged.csv', csv('forged'))
+  const stranger = await signingKeyFromSeed(new Uint8Array(32).fill(50))
+  const { keyset } = harness.context.machine
+  const keys = keyset.keys.map((key) =>
+    key.algorithm === 'ed25519' && key.role === 'ingest' ? { ...key, publicKey: stranger.publicKey } : key,
+  )
+  const other = { ...keyset, keys }
+  const appraiseNode: AppraiseNode = async (asked) => ({
+    ...(await trusting(asked)),
+    keyset: other,
+    keysets: [other],
+  })
+  const ran = await fairweight(contributeArgs(path, 'forged'), { appraiseNode })
+  assert.equal(ran.code, 1)
+  assert.match(ran.said, /not signed by an ingest key/)
+  assert.deepEqual(await readdir(join(home('forged'), 'contributions')).catch(() => []), [])
+})
+
+test('a node that is not trusted gets nothing, not even a question', async () => {
+  const path = await file('wary.csv', csv('wary'))
+  const asked: string[] = []
+  const appraiseNode: AppraiseNode = async () => {
+    throw new ContributeError(1, 'Nothing was sent. The node is not trusted: A2: the program is another one.')
+  }
+  const watching: typeof fetch = async (input, init) => {
+    asked.push(String(input))
+    return fetch(input, init)
+  }
+  const ran = await fairweight(contributeArgs(path, 'wary'), { appraiseNode, fetch: watching })
+  assert.deepEqual([ran.code, asked], [1, []])
+  assert.match(ran.said, /A2/)
+})
+
+test('without --yes a person decides', async () => {
+  const path = await file('asked.csv', csv('asked'))
+  const args = contributeArgs(path, 'asked').filter((arg) => arg !== '--yes')
+  const earlier = await receiptsOnNode()
+  const unattended = await fairweight(args)
+  assert.equal(unattended.code, 2)
+  assert.match(unattended.said, /--yes/)
+  const declined = await fairweight(args, { interactive: true, confirm: async () => false })
+  assert.equal(declined.code, 1)
+  assert.equal(await receiptsOnNode(), earlier)
+  const agreed = await fairweight(args, { confirm: async () => true, interactive: true })
+  assert.equal(agreed.code, 0, agreed.said)
+})
+
+test('wrong use ends with 2 and a sentence that says what to do', async () => {
+  const good = await file('good.csv', csv('good'))
+  const bad = await file('bad.jsonl', '{"question":"Isolde","answer":""}\n\n{"question":"q","answer":"a"}\n')
+  const args = contributeArgs(good, 'wrong')
+  const change = (option: string, value: string) => [...args, option, value]
+  const cases: [readonly string[], RegExp][] = [
+    [contributeArgs(bad, 'wrong'), /bad\.jsonl:1: [\s\S]*bad\.jsonl:2: /],
+    [contributeArgs(join(folder, 'absent.csv'), 'wrong'), /cannot be read/],
+    [change('--policy', 'abc'), /64 hexadecimal digits/],
+    [change('--pool', 'node.example'), /address of a node/],
+    [change('--pool', 'file:///etc/passwd'), /address of a node/],
+    [change('--payee', 'iban:DE00:x'), /--payee/],
+    [change('--columns', 'a'), /--columns/],
+    [change('--columns', 'Frage,Antwort'), /"question", "answer"/],
+    [change('--anchors', join(folder, 'absent.json')), /--anchors/],
+    [change('--anchors', good), /--anchors/],
+  ]
+  for (const [wrong, words] of cases) {
+    const ran = await fairweight(wrong)
+    assert.equal(ran.code, 2, ran.said)
+    assert.match(ran.said, words)
+    assert.ok(!ran.said.includes('Isolde'))
+  }
+  const elsewhere = await fairweight([...args, '--pool', 'http://127.0.0.1:9'])
+  assert.equal(elsewhere.code, 1)
+  assert.match(elsewhere.said, /cannot be reached/)
+})
+
+test('an offer that the node refuses for good is forgotten, and the next run makes a new one', async () => {
+  const path = await file('refused.csv', csv('refused'))
+  const refusing: typeof fetch = async (input, init) =>
+    String(input).endsWith('/v1/offers')
+      ? Response.json({ error: { code: 'policy-unknown', message: 'no \u001b[2Jlonger' } }, { status: 409 })
+      : fetch(input, init)
+  const ran = await fairweight(contributeArgs(path, 'refused'), { fetch: refusing })
+  assert.equal(ran.code, 1)
+  assert.ok(!ran.said.includes('\u001b'), 'a node’s words cannot move the cursor')
+  assert.deepEqual(await readdir(join(home('refused'), 'pending')), [])
+  assert.equal((await fairweight(contributeArgs(path, 'refused'))).code, 0)
+})
+
+test('contributions lists what is kept and what is under way', async () => {
+  const listed = await fairweight(['contributions', '--home', home('anna'), '--json'])
+  assert.equal(listed.printed.contributions.length, 1)
+  assert.deepEqual(listed.printed.contributions[0].files, ['anna.csv'])
+  assert.match(listed.said, /anna\.csv/)
+  assert.match((await fairweight(['contributions', '--home', home('nobody')])).said, /No contributions yet/)
+})
+
+test('a statement shows shares that lead to a signed root, and nothing else', async () => {
+  const path = await file('rosa.csv', csv('rosa'))
+  assert.equal((await fairweight(contributeArgs(path, 'rosa'))).code, 0)
+  const seed = decodeHex((await readFile(join(home('rosa'), 'contributor-key'), 'utf8')).trim())
+  const { publicKey } = await signingKeyFromSeed(seed)
+  const { context } = harness
+  const hex = (digit: string) => digit.repeat(64)
+  const leaf = (contributor: string, share: number, salt: string): ShareLeaf => ({
+    format: 'fairweight/share-leaf/v1',
+    contributor,
+    share,
+    canonicalTokens: 10,
+    score: null,
+    salt: hex(salt),
+  })
+  const [own, others] = [leaf(publicKey, 250_000_000, '1'), leaf(hex('a'), TOTAL_SHARES - 250_000_000, '2')]
+  const node = (one: ShareLeaf) => ({ sum: BigInt(one.share), digest: decodeHex(shareLeafDigest(one)) })
+  const tree = new SumTree([node(own), node(others)], new Uint8Array(randomBytes(32)))
+  const signed = await context.statements.issue(
+    attribution,
+    {
+      pool: context.policy.pool,
+      policy: context.policy.digest,
+      manifest: hex('b'),
+      training: hex('c'),
+      model: hex('d'),
+      attributedAt: '2026-11-25T12:00:00Z',
+      method: 'tokens' as const,
+      tokenWeight: 1_000_000,
+      validation: hex('e'),
+      contributors: 2,
+      tree: encodeSumRoot(tree.root),
+      fidelity: 'not-measured' as const,
+      notices: [],
+    },
+    context.machine.key('train'),
+  )
+  await context.statements.integrate()
+  const stored = (await context.statements.find(signed.digest))!
+  statements = [
+    { kind: 'attribution', leafIndex: stored.leafIndex!, salt: stored.salt, envelope: stored.envelope },
+  ] as unknown as PublicStatement[]
+  const proof = encodeSumProof(tree.prove(node(own).digest))
+  const show = (one: ShareLeaf) =>
+    leavesOf.set(publicKey, { shares: [{ statement: signed.digest, leaf: { ...one }, proof }] })
+  const ask = () => fairweight(['statement', '--home', home('rosa'), '--json'])
+
+  show(own)
+  const stated = await ask()
+  assert.equal(stated.code, 0, stated.said)
+  assert.deepEqual(stated.printed.shares, [
+    { share: 250_000_000, of: TOTAL_SHARES, model: hex('d'), attributedAt: '2026-11-25T12:00:00Z' },
+  ])
+  assert.match(stated.said, /25\.0000 %/)
+  const [name] = await readdir(join(home('rosa'), 'records'))
+  const record = JSON.parse(await readFile(join(home('rosa'), 'records', name!), 'utf8'))
+  assert.equal(record.format, 'fairweight/contribution-record/v1')
+
+  for (const lie of [
+    { ...own, share: 500_000_000 },
+    { ...own, contributor: hex('a') },
+    { ...own, canonicalTokens: 11 },
+  ]) {
+    show(lie)
+    const lied = await ask()
+    assert.equal(lied.code, 1, JSON.stringify(lie))
+    assert.match(lied.said, /not trusted/)
+  }
+  show(own)
+  const withoutTrain = keysets.map((keyset) => ({
+    ...keyset,
+    keys: keyset.keys.filter(({ role }) => role !== 'train'),
+  }))
+  const appraiseNode: AppraiseNode = async (asked) => ({ ...(await trusting(asked)), keysets: withoutTrain })
+  const unsigned = await fairweight(['statement', '--home', home('rosa'), '--json'], { appraiseNode })
+  assert.equal(unsigned.code, 1)
+  assert.match(unsigned.said, /role train/)
+})
+
+test('a receipt that the node no longer shows is told', async () => {
+  const hiding: typeof fetch = async (input, init) =>
+    String(input).endsWith('/record') ? Response.json({ records: [] }) : fetch(input, init)
+  const ran = await fairweight(['statement', '--home', home('rosa')], { fetch: hiding })
+  assert.equal(ran.code, 1)
+  assert.match(ran.said, /does not show 1 of your receipts/)
+})
+
+test('progress says how far, how fast and how long', () => {
+  assert.equal(describeUpload(0, 100, 0), 'Uploading 0 %')
+  assert.equal(describeUpload(2_000_000, 4_000_000, 1000), 'Uploading 50 % · 2.0 MB/s · 1 s left')
+})
