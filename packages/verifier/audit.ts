@@ -23,7 +23,7 @@ import { readInput, type AuditInput, type ReadInput } from './input.ts'
 import { open, openingChecks, openRecord, type OpenedRecord, type OpeningChecks } from './open.ts'
 import { checkNotice, checkPinned, readLine } from './policies.ts'
 import { readLeaves, type Draft, type Pool } from './pool.ts'
-import { combine, limits, overall, type AuditResult, type Claim } from './result.ts'
+import { combine, limits, overall, type AuditResult, type Claim, type Verdict } from './result.ts'
 import { secondsOf } from './times.ts'
 
 export async function audit(input: AuditInput): Promise<AuditResult> {
@@ -152,16 +152,21 @@ function conclude(id: ClaimId, { findings, summary, restsOn }: Draft, authority:
     })
   }
   const verdict = combine(checks)
-  const telling = checks.find((one) => one.verdict === verdict)?.compared ?? summary
-  const told = verdict === 'pass' || verdict === 'not-applicable' ? summary : telling
+  const telling = checks.filter((one) => one.verdict === verdict).map(({ compared }) => compared)
   return {
     id,
     title: claimTitles[id],
     verdict,
-    summary: verdict === 'partial' ? `${summary}; but ${telling}` : told,
+    summary: sentenceOf(verdict, summary, telling),
     ...(verdict === 'pending' && findings.until !== undefined ? { until: findings.until } : {}),
     checks,
   }
+}
+
+/** The sentence for a claim that holds, with what it lacks; else the first reason why it does not. */
+function sentenceOf(verdict: Verdict, summary: string, telling: readonly string[]): string {
+  if (verdict === 'pass' || verdict === 'not-applicable') return summary
+  return verdict === 'partial' ? `${summary}; but ${telling.join('; ')}` : (telling[0] ?? summary)
 }
 
 function result(pinned: boolean, simulated: boolean, basis: Findings, claims: readonly Claim[]): AuditResult {

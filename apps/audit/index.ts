@@ -1,0 +1,6 @@
+export { registerAudit } from './command.ts'
+export { runExport } from './export.ts'
+export { readPoolFiles, type PoolFiles } from './pool-files.ts'
+export { readReceipts } from './receipts.ts'
+export { formatReport } from './report.ts'
+export { exitCodeOf, runAudit, type AuditArgs, type AuditPorts } from './run.ts'
