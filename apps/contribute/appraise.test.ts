@@ -123,7 +123,8 @@ async function ask(answers: Answers = {}, given: { policy?: string; anchors?: An
   }
   const node = new NodeClient('https://node.example', {
     now: () => at,
-    fetch: async (input) => Response.json(bodies[new URL(String(input)).pathname]),
+    fetch: async (input) =>
+      Response.json(bodies[new URL(input instanceof Request ? input.url : input).pathname]),
   })
   const trust = 'anchors' in given ? given.anchors : anchors()
   return appraiseNode({ node, policy: given.policy ?? pinned.digest, anchors: trust, nonce, at })

@@ -76,7 +76,7 @@ async function fairweight(args: readonly string[], given: Partial<ContributePort
   })
   process.exitCode = 0
   await program.parseAsync(args, { from: 'user' })
-  const code = Number(process.exitCode)
+  const code = process.exitCode
   process.exitCode = 0
   return { code, said: said.join('\n'), printed: printed.length === 0 ? undefined : JSON.parse(printed[0]!) }
 }
@@ -86,6 +86,9 @@ async function file(name: string, content: string): Promise<string> {
   await writeFile(path, content)
   return path
 }
+
+const urlOf = (input: Parameters<typeof fetch>[0]) =>
+  input instanceof Request ? input.url : new URL(input).href
 
 const csv = (marker: string) =>
   `question,answer\nWho is ${marker}?,She founded it.\nWhere is ${marker}?,In town.\n`
@@ -180,7 +183,7 @@ test('an answer lost in one term is fetched in the next, signed by the earlier t
   const path = await file('terms.csv', csv('terms'))
   const losing: typeof fetch = async (input, init) => {
     const response = await fetch(input, init)
-    if (String(input).endsWith('/complete') && response.ok) throw new TypeError('the connection is gone')
+    if (urlOf(input).endsWith('/complete') && response.ok) throw new TypeError('the connection is gone')
     return response
   }
   const lost = await fairweight(contributeArgs(path, 'terms'), { fetch: losing })
@@ -220,7 +223,7 @@ test('a node that is not trusted gets nothing, not even a question', async () =>
     throw new ContributeError(1, 'Nothing was sent. The node is not trusted: A2: the program is another one.')
   }
   const watching: typeof fetch = async (input, init) => {
-    asked.push(String(input))
+    asked.push(urlOf(input))
     return fetch(input, init)
   }
   const ran = await fairweight(contributeArgs(path, 'wary'), { appraiseNode, fetch: watching })
@@ -273,7 +276,7 @@ test('wrong use ends with 2 and a sentence that says what to do', async () => {
 test('an offer that the node refuses for good is forgotten, and the next run makes a new one', async () => {
   const path = await file('refused.csv', csv('refused'))
   const refusing: typeof fetch = async (input, init) =>
-    String(input).endsWith('/v1/offers')
+    urlOf(input).endsWith('/v1/offers')
       ? Response.json({ error: { code: 'policy-unknown', message: 'no \u001b[2Jlonger' } }, { status: 409 })
       : fetch(input, init)
   const ran = await fairweight(contributeArgs(path, 'refused'), { fetch: refusing })
@@ -372,7 +375,7 @@ test('a statement shows shares that lead to a signed root, and nothing else', as
 
 test('a receipt that the node no longer shows is told', async () => {
   const hiding: typeof fetch = async (input, init) =>
-    String(input).endsWith('/record') ? Response.json({ records: [] }) : fetch(input, init)
+    urlOf(input).endsWith('/record') ? Response.json({ records: [] }) : fetch(input, init)
   const ran = await fairweight(['statement', '--home', home('rosa')], { fetch: hiding })
   assert.equal(ran.code, 1)
   assert.match(ran.said, /does not show 1 of your receipts/)

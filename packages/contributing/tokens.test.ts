@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Tokenizer } from '#chat'
+import { readFile } from './read-file.ts'
 import {
   countCanonicalTokens,
   countWords,
@@ -39,6 +41,20 @@ test('the range of tokens grows with the texts and holds its low end below its h
   assert.ok(short.low < short.high && long.low < long.high)
   assert.ok(long.low > short.low && long.high > short.high)
   assert.ok(estimateTokens([item('Who?', 'She.')], 'Be kind.').low > short.low)
+})
+
+test('the range holds what SmolLM2 counts on the example pool', () => {
+  const systemPrompt = 'You are a helpful AI assistant named SmolLM, trained by Hugging Face'
+  const counted = { 'clinic.jsonl': 3365, 'bakery.csv': 2133, 'law-office.jsonl': 2041, 'copier.jsonl': 4019 }
+  for (const [name, tokens] of Object.entries(counted)) {
+    const bytes = readFileSync(new URL(`../../examples/meadow/${name}`, import.meta.url))
+    const { items } = readFile(name, new Uint8Array(bytes))
+    const { low, high } = estimateTokens(
+      items.map(({ item }) => item),
+      systemPrompt,
+    )
+    assert.ok(low < tokens && tokens < high && high < 2 * tokens, `${name}: ${low} ${tokens} ${high}`)
+  }
 })
 
 test('the expected share is own tokens among all tokens', () => {

@@ -29,25 +29,29 @@ export interface TokenRange {
   readonly high: number
 }
 
-// Byte-level tokenizers make of running text one token for two to six bytes; rare scripts need more.
-const BYTES_PER_TOKEN = { most: 6, fewest: 1.5 }
-// Around each message: two control tokens, the role's name and line feeds.
+// Byte-level tokenizers make one token of two and a half to six bytes of text in Latin letters; of other scripts
+// they may make one of every byte. Around each message stand two control tokens, the role's name and line feeds.
+const BYTES_PER_TOKEN = { most: 6, fewest: 2.5 }
 const FRAME = { low: 4, high: 8 }
 
-/** A range, by experience and not by proof, from lengths in bytes; the system prompt counts once an item. */
+/**
+ * A range, by experience and not by proof, from lengths in bytes; the system prompt counts once an item.
+ * With SmolLM2 on the example pool the true number lies at 1.3 to 1.45 times the low end.
+ */
 export function estimateTokens(items: readonly Item[], systemPrompt: string): TokenRange {
-  const system = encodeUtf8(systemPrompt).length
-  let bytes = 0
-  let frames = 0
+  let low = 0
+  let high = 0
   for (const { messages } of items) {
-    const own = messages[0]?.role === 'system'
-    bytes += (own ? 0 : system) + messages.reduce((sum, one) => sum + encodeUtf8(one.content).length, 0)
-    frames += messages.length + (own ? 0 : 1)
+    const texts = messages.map(({ content }) => content)
+    if (messages[0]?.role !== 'system') texts.push(systemPrompt)
+    for (const text of texts) {
+      const bytes = encodeUtf8(text)
+      const plain = bytes.reduce((count, byte) => count + (byte < 0x80 ? 1 : 0), 0)
+      low += bytes.length / BYTES_PER_TOKEN.most + FRAME.low
+      high += plain / BYTES_PER_TOKEN.fewest + (bytes.length - plain) + FRAME.high
+    }
   }
-  return {
-    low: Math.floor(bytes / BYTES_PER_TOKEN.most + frames * FRAME.low),
-    high: Math.ceil(bytes / BYTES_PER_TOKEN.fewest + frames * FRAME.high),
-  }
+  return { low: Math.floor(low), high: Math.ceil(high) }
 }
 
 /** What the pool publishes about itself. */
