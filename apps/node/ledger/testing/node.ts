@@ -60,9 +60,12 @@ export class TestServer {
   }
 
   async stop(): Promise<void> {
+    // The server's process does not keep this one alive, and its folder is to be removed after it.
+    const awake = setInterval(() => undefined, 1000)
     for (const close of this.#open) await close()
     await this.#stop()
     await rm(this.#folder, { recursive: true, force: true })
+    clearInterval(awake)
   }
 }
 
