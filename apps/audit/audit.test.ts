@@ -144,6 +144,8 @@ test('an exported folder audits alike without the network', async () => {
   assert.match(again.told.err, /is not empty/)
 })
 
+const gone: Handler = (_request, response) => response.writeHead(404).end()
+
 test('a bundle that has been filled since is read in full, as far as the checkpoint goes', async () => {
   const later = Array.from({ length: 256 - size }, () => new Uint8Array([1]))
   const full = encodeBundle([...files.entries, ...later])
@@ -151,7 +153,7 @@ test('a bundle that has been filled since is read in full, as far as the checkpo
   const partialGone = Object.fromEntries(
     Object.keys(honest)
       .filter((path) => !(path in rest))
-      .map((path) => [path, ((_request, response) => response.writeHead(404).end()) as Handler]),
+      .map((path) => [path, gone]),
   )
   const { ports, told } = world()
   const code = await served(

@@ -1,6 +1,6 @@
 /**
  * Who may sign what: a signature by a key outside its role, or outside its keyset's validity, is no signature
- * (spec/statement.md §authority).
+ * (spec/checks.md §authority).
  *
  * Keysets count where their evidence holds. A statement without proven authority is still compared, so that
  * one lie shows as one failure; no claim that rests on it can pass.

@@ -8,10 +8,13 @@ import {
   encodeLogLeaf,
   logLeafOf,
   openStatement,
+  policy,
   signStatement,
   trainingSeed,
+  type KindName,
   type PublicRecord,
   type ServingReceipt,
+  type StatementKind,
 } from '#statements'
 import { audit, checkIds, type CheckId } from '#verifier'
 import { hexOf, keyOf } from './testing/keys.ts'
@@ -60,6 +63,24 @@ const editAnchors = (edit: object): Lie => ({
 const checkpointed = (options: CheckpointOptions, cosignedAt = '2026-11-20T13:29:00Z'): Lie => ({
   files: async ({ entries }) => ({ checkpoint: await checkpointOf(entries, cosignedAt, options) }),
 })
+
+/** One more statement at the end of log and record. */
+async function append<P>(
+  { entries, record }: Files,
+  kind: StatementKind<P>,
+  predicate: P,
+  key: string,
+): Promise<Partial<Files>> {
+  const { envelope, digest } = await signStatement(kind, predicate, await keyOf(key))
+  const name = kind.kind as KindName
+  const grown = [...entries, encodeLogLeaf(logLeafOf(name, digest, OTHER))]
+  const added = { leafIndex: entries.length, kind: name, salt: OTHER, envelope }
+  return {
+    entries: grown,
+    checkpoint: await checkpointOf(grown, '2026-11-20T13:29:00Z'),
+    record: { ...record, statements: [...record.statements, added as PublicRecord['statements'][number]] },
+  }
+}
 
 const firstKey = <T>(of: Record<string, T>): string => Object.keys(of)[0]!
 const lastKey = <T>(of: Record<string, T>): string => Object.keys(of).at(-1)!
@@ -136,6 +157,19 @@ const basis: readonly Case[] = [
     about: 'a version that moves the history to another log',
     lie: { edit: { policy2: (it) => ({ ...it, log: { ...it.log, origin: 'other.test/log' } }) } },
     names: /policy at leaf 21: .*changes/,
+  },
+  {
+    check: 'policy.chain',
+    about: 'two quick versions, the second on a first that is not in force yet',
+    lie: {
+      files: async (files) => {
+        const pending = files.record.statements.at(-1)!
+        const { predicate, digest } = await openStatement(policy, pending.envelope)
+        const third = { ...predicate, version: 3, previous: digest, issuedAt: '2026-11-20T13:16:00Z' }
+        return append(files, policy, { ...third, effectiveAt: '2026-11-20T14:16:00Z' }, 'operator')
+      },
+    },
+    names: /policy at leaf 22: it is issued before the policy before it has taken effect/,
   },
   {
     check: 'policy.notice',
@@ -572,15 +606,7 @@ const data: readonly Case[] = [
         const published = files.record.statements.find(({ kind }) => kind === 'attribution')!
         const { predicate } = await openStatement(attribution, published.envelope)
         const later = { ...predicate, attributedAt: '2026-11-20T11:45:00Z' }
-        const { envelope, digest } = await signStatement(attribution, later, await keyOf('train of term 1'))
-        const leafIndex = files.entries.length
-        const entries = [...files.entries, encodeLogLeaf(logLeafOf('attribution', digest, OTHER))]
-        const again = { leafIndex, kind: 'attribution', salt: OTHER, envelope } as never
-        return {
-          entries,
-          checkpoint: await checkpointOf(entries, '2026-11-20T13:29:00Z'),
-          record: { ...files.record, statements: [...files.record.statements, again] },
-        }
+        return append(files, attribution, later, 'train of term 1')
       },
     },
     names: /attribution at leaf 22 splits the same run again, beside attribution at leaf 11/,

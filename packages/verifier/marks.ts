@@ -2,7 +2,7 @@
  * Stream marks in an answer that a buyer kept (spec/stream-mark.md): what was answered is proven up to the last
  * one, whether or not a receipt ever came.
  */
-import { decodeBase64, decodeUtf8, encodeHex, type Bytes } from '#bytes'
+import { decodeBase64, decodeUtf8, encodeHex, encodeUtf8, equalBytes, type Bytes } from '#bytes'
 import {
   aciKeysetDigest,
   bodyHashOf,
@@ -13,6 +13,7 @@ import {
   keysInRole,
   startChain,
   type CallRecord,
+  type ReceiptEvent,
   type StreamMark,
 } from '#statements'
 import type { Appraisal } from './evidence.ts'
@@ -43,7 +44,7 @@ async function checkAnswer(
   const ended = value.receipt === null ? undefined : eventOf(value.receipt, 'response.ended')
   if (marks.length === 0) {
     if (value.receipt === null) check.unknown(`${name} has neither a receipt nor a mark: it proves nothing`)
-    else if (ended !== undefined && ended.marks > 0) {
+    else if (ended !== undefined && ended.marks > 0 && ended.how !== 'aborted') {
       check.fail(`the answer kept in ${name} has no mark; its receipt says ${ended.marks}`)
     }
     return
@@ -60,7 +61,7 @@ async function checkAnswer(
   }
   const problem = await markProblem(parts, requestHash, keysets)
   if (problem !== undefined) check.fail(`the answer kept in ${name}: ${problem}`)
-  else if (ended !== undefined && (ended.marks !== marks.length || ended.chain !== marks.at(-1)?.chain)) {
+  else if (ended !== undefined && !isWhole(ended, marks)) {
     check.fail(
       `the answer kept in ${name} has ${marks.length} marks; its receipt ends with mark ${ended.marks} at another link`,
     )
@@ -69,6 +70,15 @@ async function checkAnswer(
       `${name} has no receipt: ${marks.length} marks prove what was answered, not that it was counted`,
     )
   } else check.pass()
+}
+
+/** All marks that were sent; of an aborted answer, as many as arrived. */
+function isWhole(
+  { how, marks: sent, chain }: Extract<ReceiptEvent, { type: 'response.ended' }>,
+  marks: readonly StreamMark[],
+): boolean {
+  if (how === 'aborted' && marks.length < sent) return true
+  return sent === marks.length && chain === marks.at(-1)?.chain
 }
 
 interface Part {
@@ -92,7 +102,13 @@ async function markProblem(
     return `its marks are by ${first?.key_id}, a mark key of no evidence`
   let chain = startChain(first.receipt_id, requestHash, aciKeysetDigest(keyset.aciKeyset))
   for (const [index, { segment, mark }] of parts.entries()) {
-    if (mark === undefined) break
+    if (mark === undefined) {
+      // What follows the last mark is proven by nothing; after the answer's end there is only the sentinel.
+      const over = parts[index - 1]?.mark?.ended !== null && !isSentinel(segment)
+      return over ? 'something follows the mark that ends it' : undefined
+    }
+    if (index > 0 && parts[index - 1]?.mark?.ended !== null)
+      return `mark ${mark.mark} follows the one that ends it`
     chain = extendChain(chain, segment)
     if (mark.mark !== index + 1 || mark.receipt_id !== first.receipt_id) {
       return `mark ${mark.mark} of ${mark.receipt_id} stands where mark ${index + 1} should`
@@ -102,6 +118,10 @@ async function markProblem(
       return `mark ${mark.mark} is not signed by its key`
   }
   return undefined
+}
+
+function isSentinel(rest: Bytes): boolean {
+  return rest.length === 0 || equalBytes(rest, encodeUtf8('data: [DONE]\n\n'))
 }
 
 /** A mark is one comment line and the blank line that ends it; neither belongs to a segment. */

@@ -39,7 +39,7 @@ export const limits: readonly string[] = [
   'Evidence proves what ran, not that data is true, useful or lawfully owned.',
   'A GPU is tied to its CPU by digest and nonce; that does not prove they stand in one place.',
   'That sums are conserved is proven; that shares are fair is estimated.',
-  'Amounts of a model are the ledger’s word; calls are compared one by one only where a buyer kept the receipt.',
+  'What a call cost is the ledger’s word, except where its buyer kept the receipt.',
 ]
 
 // The first that occurs wins: a failure hides nothing behind it, and “unknown” is never shown as a yes.

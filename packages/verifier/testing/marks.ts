@@ -17,6 +17,7 @@ export async function markedCall(
   pieces: readonly string[],
   edit: (text: string) => string = (text) => text,
   role = 'mark of term 2',
+  ended: 'complete' | null = null,
 ): Promise<CallRecord> {
   const request = encodeUtf8('{"stream":true}')
   const receiptId = 'receipt-of-a-stream'
@@ -30,12 +31,14 @@ export async function markedCall(
       mark: index + 1,
       events: index + 1,
       chain: encodeHex(chain),
-      ended: null,
+      ended: index === pieces.length - 1 ? ended : null,
       key_id: key.publicKey,
     }
     wire = concatBytes(wire, encodeUtf8(piece), encodeMark(await signMark(fields, key)))
   }
-  const text = edit(`${new TextDecoder().decode(wire)}data: after the last mark`)
+  const text = edit(
+    `${new TextDecoder().decode(wire)}${ended === null ? 'data: after the last mark' : 'data: [DONE]\n\n'}`,
+  )
   return {
     format: 'fairweight/call-record/v1',
     receipt: null,
