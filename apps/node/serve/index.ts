@@ -1,5 +1,5 @@
 export type * from './ports.ts'
-export { registerServing, type ServingHandle, type ServingOptions } from './routes.ts'
 export type { SourceProvenance } from './attestation-routes.ts'
-export { defaultLimits, type ServingLimits } from './serving.ts'
-export { createShelf, ShelfError, type FilledShelf, type ShelfOptions, type TrainedModel } from './shelf.ts'
+export { registerServing, type ServingHandle, type ServingOptions } from './routes.ts'
+export type { ServingLimits } from './serving.ts'
+export { createShelf, type FilledShelf, type ShelfOptions, type TrainedModel } from './shelf.ts'

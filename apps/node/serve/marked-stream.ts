@@ -29,7 +29,7 @@ export interface StreamSummary {
 }
 
 /** The sentinel of OpenAI's streams; it follows the last mark and belongs to no segment. */
-export const DONE = encodeUtf8('data: [DONE]\n\n')
+const DONE = encodeUtf8('data: [DONE]\n\n')
 
 export class MarkedStream {
   readonly #options: MarkedStreamOptions

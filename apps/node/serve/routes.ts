@@ -58,6 +58,7 @@ export function registerServing(
     scope.setErrorHandler(async (error, _request, reply) => {
       const refusal = toHttpError(error)
       if (refusal.status >= 500 && refusal !== error) context.diagnostics.error('request-failed', error)
+      if (refusal.status === 503) reply.header('retry-after', '2')
       return reply.code(refusal.status).send(encodeError(refusal))
     })
     modelRoutes(scope, serving)

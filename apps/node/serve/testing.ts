@@ -69,7 +69,7 @@ function modelOf(engine: FakeEngine, contextTokens: number): LoadedModel {
   }
 }
 
-export const PRICE = { promptPerMillion: 1_000_000n, completionPerMillion: 2_000_000n }
+const PRICE = { promptPerMillion: 1_000_000n, completionPerMillion: 2_000_000n }
 
 export interface FakeMeter extends Meter {
   readonly balances: Map<string, bigint>
@@ -80,7 +80,7 @@ export interface FakeMeter extends Meter {
 }
 
 /** Keys are buyers; every settled call moves its amount from the balance, and no call goes without a receipt. */
-export function createFakeMeter(balances: Record<string, bigint>): FakeMeter {
+function createFakeMeter(balances: Record<string, bigint>): FakeMeter {
   let sequence = 0
   const held = new Map<string, bigint>()
   const meter: FakeMeter = {
@@ -216,7 +216,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
 const GPU: GpuEvidence = { arch: 'HOPPER', nonce: '0'.repeat(64), evidence: 'AAAA', certificate: 'AAAA' }
 
 /** Real keys; a quote that is its own report data. */
-export function startTestMachine(): Promise<Machine> {
+function startTestMachine(): Promise<Machine> {
   const text = 'x'
   const collateral = {
     pck_crl_issuer_chain: text,
