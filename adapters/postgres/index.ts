@@ -99,6 +99,8 @@ async function serve(data: string, port: number): Promise<{ stop: () => Promise<
   child.unref()
   return {
     stop: async () => {
+      // Waited for again: whoever stops wants it stopped before going on.
+      child.ref()
       child.stdin.end()
       await exited
     },
