@@ -1,2 +1,2 @@
 export { createScreen, type Progress, type Report, type Screen, type ScreenOptions } from './screen.ts'
-export { formatBytes, formatSeconds } from './units.ts'
+export { formatBytes } from './units.ts'

@@ -46,7 +46,9 @@ export function cut(line: string, width: number): string {
 function factsOf({ done, total, unit, perSecond }: StepState) {
   if (done === undefined) return { share: '', amount: '', rate: '', left: '' }
   const fraction = fractionOf(done, total)
-  const left = fraction !== undefined && perSecond !== undefined ? (total! - done) / perSecond : undefined
+  // From next to nothing, next to nothing can be told.
+  const tellable = fraction !== undefined && fraction >= 0.02
+  const left = tellable && perSecond !== undefined ? (total! - done) / perSecond : undefined
   return {
     share: fraction === undefined ? '' : `${Math.floor(fraction * 100)} %`,
     amount: formatAmount(done, fraction === undefined ? undefined : total, unit),
