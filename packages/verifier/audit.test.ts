@@ -89,6 +89,29 @@ test('a call in the open period is pending, and says until when', async () => {
   assert.equal(result.verdict, 'pass')
 })
 
+test('a close that is signed and not yet logged leaves its period pending', async () => {
+  const files = await buildPool()
+  const openPeriod = { period: 4, closesBy: '2026-11-20T15:00:00Z' }
+  const result = await audit(inputOf({ ...files, record: { ...files.record, openPeriod } }))
+  assert.equal(claim(result, 'C5').verdict, 'pending')
+  assert.match(claim(result, 'C5').summary, /period 3 has been closed and awaits its place in the log/)
+})
+
+test('of an aborted answer, what arrived is enough', async () => {
+  const files = await buildPool({
+    leaves: {
+      receipt: (receipt, call) => ({
+        ...receipt,
+        event_log: receipt.event_log.map((one) =>
+          call === 1 && one.type === 'response.ended' ? { ...one, how: 'aborted' as const } : one,
+        ),
+      }),
+    },
+  })
+  const calls = files.calls.map((one, at) => (at === 0 ? { ...one, response: btoa('cut') } : one))
+  assert.equal(claim(await audit(inputOf({ ...files, calls })), 'C5').verdict, 'pass')
+})
+
 test('a bundle beyond the cut-off waits for the next manifest', async () => {
   const result = await audit(
     inputOf(

@@ -22,7 +22,7 @@ import { Findings } from './findings.ts'
 import { readInput, type AuditInput, type ReadInput } from './input.ts'
 import { open, openingChecks, openRecord, type OpenedRecord, type OpeningChecks } from './open.ts'
 import { checkNotice, checkPinned, readLine } from './policies.ts'
-import { readLeaves, type Draft, type Pool } from './pool.ts'
+import { plural, readLeaves, type Draft, type Pool } from './pool.ts'
 import { combine, limits, overall, type AuditResult, type Claim, type Verdict } from './result.ts'
 import { secondsOf } from './times.ts'
 
@@ -71,7 +71,7 @@ export async function audit(input: AuditInput): Promise<AuditResult> {
   checkNotice(line, [...datedStatements(opened), ...logged.cosigned], basis)
   const drafts: Record<ClaimId, Draft> = {
     A1: evidence.draft,
-    A2: a2(machine.known, opened),
+    A2: a2(machine.known, context.runs.measurement.passed),
     C1: c1(pool),
     C2: c2(pool),
     C3: c3(pool),
@@ -86,8 +86,8 @@ export async function audit(input: AuditInput): Promise<AuditResult> {
 }
 
 /** A2: the measurement is one that the policy allowed at the time; compared where A1 reads the evidence. */
-function a2(findings: Findings, { evidence }: OpenedRecord): Draft {
-  const summary = `the program in ${evidence.length} evidence statements is one the policy allowed at that time`
+function a2(findings: Findings, count: number): Draft {
+  const summary = `the program in ${plural(count, 'evidence statement')} is one that the policy allowed at that time`
   return { findings, summary, restsOn: [] }
 }
 
