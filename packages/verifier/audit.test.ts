@@ -97,6 +97,19 @@ test('a close that is signed and not yet logged leaves its period pending', asyn
   assert.match(claim(result, 'C5').summary, /period 3 has been closed and awaits its place in the log/)
 })
 
+test('a share under a lifted cap is told and not compared', async () => {
+  const files = await buildPool({
+    edit: {
+      policy1: (it) => ({ ...it, attribution: { ...it.attribution, cap: 450_000 } }),
+      attribution: (it) => ({ ...it, notices: ['cap-lifted'] }),
+    },
+  })
+  const result = await audit(inputOf(files))
+  assert.equal(claim(result, 'C3').verdict, 'partial')
+  assert.match(claim(result, 'C3').summary, /share leaf in contribution record 1 has 555555556 parts/)
+  assert.equal(result.verdict, 'pass')
+})
+
 test('of an aborted answer, what arrived is enough', async () => {
   const files = await buildPool({
     leaves: {

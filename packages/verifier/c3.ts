@@ -115,14 +115,22 @@ function tokensOf(pool: Pool, contributor: string, manifest: string): number {
     .reduce((sum, leaf) => sum + leaf.canonicalTokens, 0)
 }
 
-/** With too few contributors nobody can stay below the cap, and then it binds nobody. */
+/**
+ * Where too few earn anything to stay below the cap, it is lifted to the least that can be paid out, and the
+ * attribution says so. How many earn is not public: a share under a lifted cap is told and not compared.
+ */
 function checkCap(
   { name, leaf }: OpenedSumLeaf<ShareLeaf>,
   { predicate }: Logged<Attribution>,
   { attribution: { cap } }: Policy,
   check: CheckRun,
 ): void {
-  if (cap * predicate.contributors < 1_000_000) return
+  if (predicate.notices.includes('cap-lifted')) {
+    check.partial(
+      `${name} has ${leaf.share} parts; the attribution says that too few earn for the policy’s cap`,
+    )
+    return
+  }
   // Rounding to integers may add one part to a capped share.
   const most = cap * (TOTAL_SHARES / 1_000_000) + 1
   check.demand(
