@@ -24,6 +24,9 @@ _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1",
            "TOKENIZERS_PARALLELISM": "false", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+# Read when torch is loaded. A thread that waits sleeps instead of spinning: on cores shared with a node that serves,
+# spinning made a step three times slower (measured) and took the cores from the node as well.
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def forbid_dumps() -> None:
@@ -33,8 +36,9 @@ def forbid_dumps() -> None:
 
 
 def close_network() -> bool:
-    """Refuse sockets and new programs from here on, for good. True when the kernel enforces it too."""
+    """Refuse sockets and new programs from here on, for good. Before torch is loaded. True when the kernel enforces it too."""
     os.environ.update(OFFLINE)
+    os.environ.update(PATIENT)
     sys.addaudithook(_refuse)
     return _filter_syscalls()
 
