@@ -255,7 +255,7 @@ async function nextTerm(database: Database, node: string, startedAt: Date): Prom
 function createServer(diagnostics: Diagnostics): FastifyInstance {
   const app = fastify({
     logger: false,
-    forceCloseConnections: 'idle',
+    forceCloseConnections: true,
     bodyLimit: 1_000_000,
     routerOptions: { maxParamLength: 200 },
     genReqId: () => createHash('sha256').update(`${process.hrtime.bigint()}`).digest('hex').slice(0, 24),

@@ -179,11 +179,21 @@ async function earn(
     throw new Error(`a call without credit should be refused with 402, and was answered ${refusal}`)
 }
 
+/** A stranger takes the public record along, audits it live, and again from the folder alone. */
 async function audit(home: Home, url: string): Promise<{ code: number; text: string }> {
-  const folders = ['contributors', 'buyers'].flatMap((name) => ['--receipts', home.path(name)])
-  const args = ['audit', url, '--anchors', home.path('auditor', 'anchors.json'), ...folders]
-  const ran = await runCommand(join(home.checkout, 'bin/fairweight.mjs'), args)
-  return { code: ran.code ?? 2, text: [ran.stdout, ran.stderr].filter(Boolean).join('\n') }
+  const fairweight = (...args: string[]) => runCommand(join(home.checkout, 'bin/fairweight.mjs'), args)
+  const record = home.path('auditor', 'record')
+  await rm(record, { recursive: true, force: true })
+  const exported = await fairweight('export', url, record)
+  if (exported.code !== 0) return { code: 2, text: exported.stderr }
+  const known = ['--anchors', home.path('auditor', 'anchors.json')]
+  for (const name of ['contributors', 'buyers']) known.push('--receipts', home.path(name))
+  const live = await fairweight('audit', url, ...known)
+  const offline = await fairweight('audit', '--offline', record, ...known)
+  const text = [live.stdout, live.stderr].filter(Boolean).join('\n')
+  if (live.code === 0 && offline.code !== 0)
+    return { code: offline.code ?? 2, text: `${offline.stdout}\n${offline.stderr}` }
+  return { code: live.code ?? 2, text }
 }
 
 async function firstApiKey(home: Home): Promise<string> {
