@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Command } from 'commander'
 import { randomBytes } from 'node:crypto'
-import { decodeHex } from '#bytes'
+import { decodeHex, sha256Hex } from '#bytes'
 import { SumTree } from '#merkle'
 import { signingKeyFromSeed } from '#seal'
 import {
   attribution,
+  contributionReceipt,
   encodeLogLeaf,
   encodeSumProof,
   encodeSumRoot,
@@ -24,7 +25,13 @@ import {
 } from '#statements'
 import { verifyProof } from '#tlog'
 import type { PartyLeaves } from '../node/ingest/index.ts'
-import { startHarness, type Harness } from '../node/ingest/testing/harness.ts'
+import {
+  createUpload,
+  sendBytes,
+  sendOffer,
+  startHarness,
+  type Harness,
+} from '../node/ingest/testing/harness.ts'
 import { ContributeError, registerContribute, type AppraiseNode, type ContributePorts } from './index.ts'
 import { checkpointPolicyOf } from './log-proof.ts'
 import type { Kept } from './state.ts'
@@ -177,6 +184,45 @@ test('a run that dies at any request goes on and gives one receipt', async () =>
     assert.equal(resumed.printed.accepted, 2)
     assert.equal(await receiptsOnNode(), earlier + 1)
   }
+})
+
+test('an upload that stopped halfway goes on with the bytes it began with', async () => {
+  const path = await file('half.csv', csv('half'))
+  // The offer is taken; before the first byte the machine dies.
+  const dying: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    if (urlOf(input).endsWith('/v1/offers')) throw new TypeError('the connection is gone')
+    return response
+  }
+  assert.equal((await fairweight(contributeArgs(path, 'half'), { fetch: dying })).code, 1)
+  const pending = join(home('half'), 'pending')
+  const names = await readdir(pending)
+  const sealed = new Uint8Array(
+    await readFile(
+      join(
+        pending,
+        names.find((name) => name.endsWith('.age'))!,
+      ),
+    ),
+  )
+  const state = JSON.parse(
+    await readFile(
+      join(
+        pending,
+        names.find((name) => name.endsWith('.json'))!,
+      ),
+      'utf8',
+    ),
+  )
+  const { body } = await sendOffer<{ upload: { id: string } }>(harness, state.offer)
+  await createUpload(harness, body.upload.id, sealed.length)
+  assert.equal((await sendBytes(harness, body.upload.id, 0, sealed.slice(0, 1500))).status, 204)
+
+  const resumed = await fairweight(contributeArgs(path, 'half'))
+  assert.equal(resumed.code, 0, resumed.said)
+  const kept = JSON.parse(await readFile(resumed.printed.kept, 'utf8')) as Kept
+  const { predicate } = await openStatement(contributionReceipt, kept.receipt.envelope)
+  assert.equal(predicate.ciphertext, sha256Hex(sealed))
 })
 
 test('an answer lost in one term is fetched in the next, signed by the earlier term’s key', async () => {

@@ -6,7 +6,6 @@ export {
   type IntakeErrorCode,
   type IntakeSnapshot,
 } from './intake.ts'
-export { assertParty } from './party.ts'
-export { contributionRecordOf, type PartyLeaves, type PartySource } from './record.ts'
+export type { PartyLeaves, PartySource } from './record.ts'
 export { registerIngest, type RegisterIngestOptions } from './routes.ts'
 export { ingestMigrations } from './tables.ts'

@@ -91,7 +91,7 @@ export function createUploads(
   }
 }
 
-export function isUploadId(text: string): boolean {
+function isUploadId(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text)
 }
 

@@ -41,7 +41,7 @@ import { ingestMigrations, registerIngest, type RegisterIngestOptions } from '..
 const hex = (digit: string) => digit.repeat(64)
 
 /** One id a word or line feed; what matters is that it counts. */
-export const wordTokenizer: Tokenizer = {
+const wordTokenizer: Tokenizer = {
   encode: (text) => (text.match(/\n|\S+/g) ?? []).map((one) => one.length),
   control: (name) => (name === '<|im_start|>' ? 1 : 2),
 }
