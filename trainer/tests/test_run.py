@@ -13,6 +13,18 @@ import pytest
 
 from conftest import ROOT, Bench
 from fairweight_trainer.__main__ import _place
+from fairweight_trainer.checkpoint import read_checkpoint
+from fairweight_trainer.errors import TrainerError
+from fairweight_trainer.seal import Seal
+
+
+def without_network() -> list[str]:
+    unshare = shutil.which("unshare")
+    works = unshare and subprocess.run([unshare, "-n", "true"], capture_output=True).returncode == 0
+    return [unshare, "-n"] if works else []
+
+
+WITHOUT_NETWORK = without_network()
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +33,18 @@ def undisturbed(tmp_path_factory, model_file):
     bench = Bench(folder, model_file)
     bench.job["base"]["cache"] = str(folder / "cache")
     digest = hashlib.sha256(bench.content()).hexdigest()
-    outcome = bench.seal().run("--job-sha256", digest)
+    outcome = bench.seal().run("--job-sha256", digest, before=WITHOUT_NETWORK)
     assert outcome.status == 0, outcome.output
     return bench, outcome
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory, undisturbed):
+    """The same job, killed after its seventh step: a folder as the crash left it, and what was said."""
+    stopped = again(undisturbed[0], tmp_path_factory.mktemp("killed"))
+    status, told = run_until(stopped, 7, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    return stopped, told
 
 
 def again(bench: Bench, folder) -> Bench:
@@ -94,18 +115,30 @@ def test_the_chain_can_be_computed_by_anyone_who_has_the_job(undisturbed):
     assert outcome.last["chain"] == heads[-1]
 
 
-@pytest.mark.parametrize("step", [1, 7])
-def test_killed_and_started_again_ends_with_the_same_bytes(undisturbed, tmp_path, step):
-    bench, outcome = undisturbed
-    resumed = again(bench, tmp_path)
-    status, told = run_until(resumed, step, signal.SIGKILL)
-    assert status == -signal.SIGKILL
-    assert not (tmp_path / "result.age").exists()
-    after = resumed.run()
+def ends_the_same(bench, outcome, done):
+    after = bench.run()
     assert after.status == 0
-    assert after.events[0]["step"] == (5 if step > 5 else 0)
+    assert after.events[0]["step"] == done
     assert after.last == outcome.last
     assert after.files == outcome.files
+
+
+def test_killed_before_the_first_checkpoint_it_starts_afresh(undisturbed, tmp_path):
+    bench, outcome = undisturbed
+    stopped = again(bench, tmp_path)
+    assert run_until(stopped, 1, signal.SIGKILL)[0] == -signal.SIGKILL
+    ends_the_same(stopped, outcome, 0)
+
+
+def test_killed_between_checkpoints_it_goes_on_to_the_same_bytes(undisturbed, killed, tmp_path):
+    """Killed twice: the second time in a run that had itself gone on from a checkpoint."""
+    bench, outcome = undisturbed
+    stopped, _ = killed
+    second = again(bench, tmp_path)
+    shutil.copy(stopped.folder / "checkpoint.age", tmp_path / "checkpoint.age")
+    assert not (stopped.folder / "result.age").exists()
+    assert run_until(second, 8, signal.SIGKILL)[0] == -signal.SIGKILL
+    ends_the_same(second, outcome, 5)
 
 
 def test_sigterm_keeps_a_checkpoint_and_asks_to_be_started_again(undisturbed, tmp_path):
@@ -128,14 +161,13 @@ def test_a_reader_who_leaves_is_an_interruption(bench):
     assert process.wait(timeout=60) == 75
 
 
-def test_no_plaintext_leaves(undisturbed, tmp_path):
+def test_no_plaintext_leaves(undisturbed, killed):
     """Token ids as JSON text, as 32- and 64-bit integers, and the key, in every file and in all output."""
     bench, outcome = undisturbed
-    marked = again(bench, tmp_path)
-    run_until(marked, 6, signal.SIGKILL)
-    written = [p.read_bytes() for f in (bench.folder, tmp_path) for p in f.rglob("*") if p.is_file()]
-    assert len(written) >= 6
-    for content in [*written, outcome.output]:
+    stopped, told = killed
+    written = [p.read_bytes() for f in (bench.folder, stopped.folder) for p in f.rglob("*") if p.is_file()]
+    assert len(written) >= 5
+    for content in [*written, outcome.output, told]:
         assert b"AGE-SECRET-KEY" not in content and str(bench.identity).encode() not in content
         assert b"lora_A" not in content
         for e in bench.job["examples"] + bench.job["general"]:
@@ -163,11 +195,9 @@ def test_an_internal_failure_tells_its_place_and_no_more():
         assert re.fullmatch(r"KeyError at test_run.py:\d+", _place(error))
 
 
-def test_runs_without_a_network(bench):
-    unshare = shutil.which("unshare")
-    if not unshare or subprocess.run([unshare, "-n", "true"], capture_output=True).returncode:
-        pytest.skip("this machine does not let us take the network away")
-    assert bench.seal().run(before=[unshare, "-n"]).status == 0
+@pytest.mark.skipif(not WITHOUT_NETWORK, reason="this machine does not let us take the network away")
+def test_runs_without_a_network(undisturbed):
+    assert undisturbed[1].status == 0
 
 
 def test_refuses_sockets_and_programs():
@@ -195,23 +225,25 @@ sys.exit(not all(checks))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_checkpoint_planted_by_one_who_only_knows_the_recipient_is_refused(undisturbed, tmp_path):
+@pytest.mark.parametrize("planted", ["sealed by a stranger", "not age", "another job's", "cut"])
+def test_a_checkpoint_of_anyone_else_is_refused(undisturbed, tmp_path, planted):
     bench, _ = undisturbed
-    for planted in (pyrage.encrypt(b"x" * 5000, [bench.identity.to_public()]), b"not age at all"):
-        target = again(bench, tmp_path)
-        (tmp_path / "checkpoint.age").write_bytes(planted)
-        outcome = target.run()
-        assert (outcome.status, outcome.last["code"]) == (76, "checkpoint-refused")
+    seal, digest = Seal(str(bench.identity)), hashlib.sha256(bench.content()).digest()
+    own = (bench.folder / "checkpoint.age").read_bytes()
+    content = {"sealed by a stranger": pyrage.encrypt(b"x" * 5000, [bench.identity.to_public()]),
+               "not age": b"not age at all", "another job's": own, "cut": own[:-1]}[planted]
+    assert read_checkpoint(bench.folder, seal, digest, 1).step == 10
+    (tmp_path / "checkpoint.age").write_bytes(content)
+    with pytest.raises(TrainerError) as refused:
+        read_checkpoint(tmp_path, seal, hashlib.sha256(planted.encode()).digest(), 1)
+    assert (refused.value.code, refused.value.status) == ("checkpoint-refused", 76)
 
 
-def test_a_checkpoint_of_another_job_is_refused(undisturbed, tmp_path):
+def test_a_checkpoint_of_another_environment_is_refused(undisturbed):
     bench, _ = undisturbed
-    other = again(bench, tmp_path)
-    other.job = {**bench.job, "seed": 8}
-    other.seal()
-    shutil.copy(bench.folder / "checkpoint.age", tmp_path / "checkpoint.age")
-    outcome = other.run()
-    assert (outcome.status, outcome.last["message"]) == (76, "checkpoint.age was written with another job_sha256")
+    with pytest.raises(TrainerError) as refused:
+        read_checkpoint(bench.folder, Seal(str(bench.identity)), hashlib.sha256(bench.content()).digest(), 2)
+    assert refused.value.message == "checkpoint.age was written with another environment"
 
 
 def test_the_caller_pins_the_job(bench):
