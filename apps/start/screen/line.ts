@@ -46,8 +46,8 @@ export function cut(line: string, width: number): string {
 function factsOf({ done, total, unit, perSecond }: StepState) {
   if (done === undefined) return { share: '', amount: '', rate: '', left: '' }
   const fraction = fractionOf(done, total)
-  // From next to nothing, next to nothing can be told.
-  const tellable = fraction !== undefined && fraction >= 0.02
+  // From next to nothing, next to nothing can be told; and an estimate may be reached before the end.
+  const tellable = fraction !== undefined && fraction >= 0.02 && fraction < 1
   const left = tellable && perSecond !== undefined ? (total! - done) / perSecond : undefined
   return {
     share: fraction === undefined ? '' : `${Math.floor(fraction * 100)} %`,

@@ -185,9 +185,10 @@ test('more done than announced shows no share and no time left', () => {
   assert.equal(liveLine(state, '*', 80), '* T  12 packages  1.0 packages/s  3.0 s')
 })
 
-test('no time left is told before two in a hundred are done', () => {
+test('no time left is told before two in a hundred are done, nor when all is', () => {
   const state = { title: 'T', done: 1, total: 100, unit: '', detail: '', perSecond: 1, seconds: 1 }
   assert.doesNotMatch(liveLine(state, '*', 80), /left/)
+  assert.doesNotMatch(liveLine({ ...state, done: 100 }, '*', 80), /left/)
   assert.match(liveLine({ ...state, done: 2 }, '*', 80), /2 % {2}2 of 100 {2}1\.0\/s {2}1 min 38 s left/)
 })
 

@@ -150,7 +150,8 @@ export function createScreen(options: ScreenOptions): Screen {
 
   // The last column stays free: some terminals wrap as soon as it is written.
   function width(): number {
-    const columns = options.columns?.() ?? 80
+    // Some pseudo-terminals say zero.
+    const columns = options.columns?.() || 80
     return Math.max(20, columns) - 1
   }
 
