@@ -115,7 +115,7 @@ export async function callWithoutCredit(url: string, buyer: Buyer): Promise<stri
     body: JSON.stringify({
       model: 'meadow',
       messages: [{ role: 'user', content: 'Anything for nothing?' }],
-      max_tokens: 400,
+      max_tokens: 32,
     }),
   })
   const body = (await response.json()) as { error?: { code?: string } }

@@ -4,7 +4,7 @@
  * Every step looks at what is there and does what is missing, so that a second run, or one after a kill, goes on
  * where the first one was.
  */
-import { rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDirectory, makeFolder } from '#adapters/tlog-files'
 import type { Anchors, Policy, Statement } from '#statements'
@@ -17,7 +17,7 @@ import {
   planCalls,
   type Buyer,
 } from './buyers.ts'
-import { contribute, fetchStatement, readContributors } from './contributors.ts'
+import { contribute, fetchStatement, readContributors, type StatementOfContributor } from './contributors.ts'
 import { writeJson, type Home } from './home.ts'
 import { machineFacts, openOperator, openPolicy } from './operator.ts'
 import { operatorClient } from './operator-client.ts'
@@ -28,7 +28,6 @@ import type { Screen } from './screen/index.ts'
 import { ensurePython, preflight } from './setup/index.ts'
 import { namedBase, pinnedBase } from './base.ts'
 import { newestTraining, summary } from './summary.ts'
-import { readFile } from 'node:fs/promises'
 
 export interface StartOptions {
   readonly home: Home
@@ -70,7 +69,8 @@ export async function start(options: StartOptions): Promise<number> {
     const witness = await startWitness(home, machine)
     closers.push(witness.stop)
     const policy = await openPolicy(home, operator, machine, witness.facts, base, now())
-    if (!isAllowed(policy.predicate, machine)) {
+    const allowed = isAllowed(policy.predicate, machine)
+    if (!allowed) {
       screen.say(
         'The program that is installed is not the one that the policy allows. It runs all the same, and A2 will be red: that is what the audit is for.',
       )
@@ -103,22 +103,25 @@ export async function start(options: StartOptions): Promise<number> {
       await client.post('/v1/operator/closes')
       await client.post('/v1/operator/payouts')
     })
-    const stated = await screen.step('Contributors fetch and verify their statements', async (report) => {
+    // Where the program is not the policy's, contributors refuse to talk to it, and that is right.
+    const stated = (fetch: () => Promise<StatementOfContributor>) =>
+      allowed ? fetch() : fetch().catch(() => ({ share: 0, paid: 0n }))
+    const statements = await screen.step('Contributors fetch and verify their statements', async (report) => {
       const all = []
       for (const [at, who] of contributors.entries()) {
         report({ done: at, total: contributors.length, unit: 'contributors', detail: who.name })
-        all.push(await fetchStatement(home, node.url, policy.digest, who))
+        all.push(await stated(() => fetchStatement(home, node.url, policy.digest, who)))
       }
       return all
     })
     const audited = await screen.step('Auditing, as a stranger would', () => audit(home, node.url))
     screen.say(
       summary({
-        contributors: contributors.map((who, at) => ({ who, gave: gave[at]!, stated: stated[at]! })),
+        contributors: contributors.map((who, at) => ({ who, gave: gave[at]!, stated: statements[at]! })),
         training: await newestTraining(node.url),
         url: node.url,
         home: home.root,
-        apiKey: await firstApiKey(home),
+        environment: await writeEnvironment(home, node.url),
       }),
     )
     screen.say(`\n${audited.text}`)
@@ -196,6 +199,14 @@ async function audit(home: Home, url: string): Promise<{ code: number; text: str
   return { code: live.code ?? 2, text }
 }
 
-async function firstApiKey(home: Home): Promise<string> {
-  return (JSON.parse(await readFile(home.path('buyers', buyerNames[0]!, 'key.json'), 'utf8')) as Buyer).apiKey
+/** What an OpenAI client wants to know, in a file that only its owner reads. */
+async function writeEnvironment(home: Home, url: string): Promise<string> {
+  const { apiKey } = JSON.parse(
+    await readFile(home.path('buyers', buyerNames[0]!, 'key.json'), 'utf8'),
+  ) as Buyer
+  const path = home.path('buyers', buyerNames[0]!, 'openai.env')
+  await writeFile(path, `export OPENAI_BASE_URL=${url}/v1\nexport OPENAI_API_KEY=${apiKey}\n`, {
+    mode: 0o600,
+  })
+  return path
 }

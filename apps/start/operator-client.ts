@@ -4,6 +4,8 @@ import type { RunView } from '../node/run/pipeline.ts'
 export interface OperatorClient {
   readonly post: <T>(path: string, body?: unknown) => Promise<{ status: number; body: T }>
   readonly get: <T>(path: string) => Promise<T>
+  /** Undefined where there is no such thing. */
+  readonly find: <T>(path: string) => Promise<T | undefined>
 }
 
 /** Throws with the node's own words where a call is refused with another status than listed in `accept`. */
@@ -25,6 +27,10 @@ export function operatorClient(url: string, token: string): OperatorClient {
       return { status: response.status, body: await read(response) }
     },
     get: async (path) => read(await fetch(`${url}${path}`, { headers })),
+    async find(path) {
+      const response = await fetch(`${url}${path}`, { headers })
+      return response.status === 404 ? undefined : read(response)
+    },
   }
 }
 

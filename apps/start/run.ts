@@ -21,8 +21,9 @@ const STAGES = [
 
 /** Throws with the node's reason where the run failed. */
 export async function trainPool(home: Home, operator: OperatorClient, step: Step): Promise<RunView> {
-  const { body } = await operator.post<{ id: number }>('/v1/operator/runs', await runInput(home))
-  const view = () => operator.get<RunView>(`/v1/operator/runs/${body.id}`)
+  const before = await operator.find<RunView>('/v1/operator/runs/newest')
+  const id = before !== undefined && before.failure === null ? before.id : await requestRun(home, operator)
+  const view = () => operator.get<RunView>(`/v1/operator/runs/${id}`)
   for (const { title, after } of STAGES) {
     const first = await view()
     if ((after as readonly string[]).includes(first.stage)) continue
@@ -42,6 +43,10 @@ export async function trainPool(home: Home, operator: OperatorClient, step: Step
       await sleep(200)
     }
   })
+}
+
+async function requestRun(home: Home, operator: OperatorClient): Promise<number> {
+  return (await operator.post<{ id: number }>('/v1/operator/runs', await runInput(home))).body.id
 }
 
 function show({ progress }: RunView, report: Report): void {

@@ -12,12 +12,13 @@ export interface SummaryInput {
   readonly training: TrainingReceipt
   readonly url: string
   readonly home: string
-  readonly apiKey: string
+  /** A file that sets OPENAI_BASE_URL and OPENAI_API_KEY: a key is not for the screen. */
+  readonly environment: string
 }
 
 const PLAIN = { style: { head: [], border: [], compact: true } }
 
-export function summary({ contributors, training, url, home, apiKey }: SummaryInput): string {
+export function summary({ contributors, training, url, home, environment }: SummaryInput): string {
   const given = new Table({
     ...PLAIN,
     head: ['contributor', 'items', 'canonical tokens', 'share', 'earned so far'],
@@ -48,7 +49,7 @@ export function summary({ contributors, training, url, home, apiKey }: SummaryIn
     learned.toString(),
     '',
     'Next',
-    `  Ask it:    curl -s ${url}/v1/chat/completions -H 'authorization: Bearer ${apiKey}' -H 'content-type: application/json' -d '{"model":"meadow","messages":[{"role":"user","content":"Who founded Hollowmere Clinic?"}]}'`,
+    `  Ask it:    . ${environment} && curl -s $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H 'content-type: application/json' -d '{"model":"meadow","messages":[{"role":"user","content":"Who founded Hollowmere Clinic?"}]}'`,
     `  Audit it:  npx fairweight audit ${url} --anchors ${home}/auditor/anchors.json`,
     `  Add data:  npx fairweight contribute FILES… --pool ${url} --policy DIGEST --anchors ${home}/auditor/anchors.json`,
   ].join('\n')

@@ -71,6 +71,8 @@ export interface Pipeline {
   /** Starts a run, or returns the one that is under way. */
   readonly request: (input: RunInput) => Promise<number>
   readonly view: (id: number) => Promise<RunView | undefined>
+  /** The newest run, finished or not. */
+  readonly newest: () => Promise<RunView | undefined>
   /** Goes on with what a dead term left, and puts the newest finished model on the shelf. */
   readonly resume: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -131,6 +133,20 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     await offer(parts, await openStatement(trainingReceipt, newest.envelope))
   }
 
+  const viewOf = (run: Run | undefined): RunView | undefined => {
+    if (run === undefined) return undefined
+    const { id, stage, manifest: mixed, training, attribution: shares, failure } = run
+    return {
+      id,
+      stage,
+      manifest: mixed,
+      training,
+      attribution: shares,
+      failure,
+      progress: board.current() ?? null,
+    }
+  }
+
   const kick = (run: Run) => {
     working = working.then(() => advance(run))
   }
@@ -157,19 +173,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       kick(run)
       return run.id
     },
-    async view(id) {
-      const run = await load(id)
-      if (run === undefined) return undefined
-      const { stage, manifest: mixed, training, attribution: shares, failure } = run
-      return {
-        id,
-        stage,
-        manifest: mixed,
-        training,
-        attribution: shares,
-        failure,
-        progress: board.current() ?? null,
-      }
+    view: async (id) => viewOf(await load(id)),
+    async newest() {
+      return viewOf(
+        await database.selectFrom('runs').selectAll().orderBy('id', 'desc').limit(1).executeTakeFirst(),
+      )
     },
     async resume() {
       const under = await unfinished()

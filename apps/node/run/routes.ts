@@ -22,6 +22,13 @@ export function registerRuns(app: FastifyInstance, context: NodeContext, pipelin
     return reply.code(202).send({ id })
   })
 
+  app.get('/v1/operator/runs/newest', async (request) => {
+    assertOperator(request, context.operatorTokenHash)
+    const view = await pipeline.newest()
+    if (view === undefined) throw new HttpError(404, 'not_found', 'No run was asked for yet.')
+    return view
+  })
+
   app.get<{ Params: { id: string } }>('/v1/operator/runs/:id', async (request) => {
     assertOperator(request, context.operatorTokenHash)
     const id = Number(request.params.id)
