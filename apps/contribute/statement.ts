@@ -77,16 +77,16 @@ export async function statement(options: StatementOptions, ports: ContributePort
   return stated
 }
 
+// The digest pins the policy wherever the node is asked, so a node that moved is found by --pool alone.
 function placeOf(options: StatementOptions, kept: readonly Kept[]): { url: string; policy: string } {
-  const newest = kept.findLast(
-    (one) => options.pool === undefined || one.url === options.pool.replace(/\/+$/, ''),
-  )
-  const url = options.pool ?? newest?.url
+  const byPlace = kept.toSorted((one, other) => one.receipt.leafIndex - other.receipt.leafIndex)
+  const url = options.pool ?? byPlace.at(-1)?.url
+  const newest = byPlace.findLast((one) => one.url === url?.replace(/\/+$/, '')) ?? byPlace.at(-1)
   const policy = options.policy ?? newest?.policy
   if (url === undefined || policy === undefined) {
     throw new ContributeError(
       2,
-      'Say which pool: --pool URL --policy DIGEST. This home holds no contribution to it.',
+      'Say which pool: --pool URL --policy DIGEST. This home holds no contribution.',
     )
   }
   return { url, policy }
