@@ -45,7 +45,7 @@ async function filesUnder(root: string, path: string): Promise<string[]> {
     .filter(({ name }) => !LEFT_OUT.has(name) && !/\.(test|long)\.ts$|\.pyc$/.test(name))
     .map((entry) => {
       const inner = `${path}/${entry.name}`
-      return entry.isDirectory() ? filesUnder(root, inner) : [inner]
+      return entry.isDirectory() ? filesUnder(root, inner) : Promise.resolve([inner])
     })
   return (await Promise.all(nested)).flat()
 }

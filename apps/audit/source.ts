@@ -23,7 +23,7 @@ export interface Limits {
   readonly totalBytes: number
 }
 
-export const LIMITS: Limits = { requestMs: 30_000, totalMs: 600_000, totalBytes: 1_000_000_000 }
+const LIMITS: Limits = { requestMs: 30_000, totalMs: 600_000, totalBytes: 1_000_000_000 }
 
 /** Throws {@link ReadError} `usage` unless `base` is an http(s) address. */
 export function httpSource(base: string, fetch: typeof globalThis.fetch, limits: Limits = LIMITS): Source {

@@ -57,12 +57,14 @@ export interface RunningNode {
   readonly close: () => Promise<void>
 }
 
+type Closer = () => void | Promise<void>
+
 const KEYSET_SECONDS = 30 * 86_400
 const HOUSEKEEPING_MS = 60_000
 
 /** Throws with a sentence that says what to do; whatever was opened before is closed again. */
 export async function startNode(settings: NodeSettings, say: (line: string) => void): Promise<RunningNode> {
-  const closers: (() => Promise<unknown> | unknown)[] = []
+  const closers: Closer[] = []
   const closeAll = async () => {
     for (const close of closers.toReversed()) await close()
   }
@@ -78,7 +80,7 @@ export async function startNode(settings: NodeSettings, say: (line: string) => v
 async function compose(
   settings: NodeSettings,
   say: (line: string) => void,
-  closers: (() => Promise<unknown> | unknown)[],
+  closers: Closer[],
 ): Promise<Omit<RunningNode, 'close'>> {
   const now = () => new Date()
   const diagnostics = createDiagnostics()

@@ -27,7 +27,7 @@ export async function startService(
   const child = spawn(process.execPath, [entry, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
   const diagnostics = createWriteStream(diagnosticsPath, { flags: 'a', mode: 0o600 })
   const lastWords: string[] = []
-  createInterface({ input: child.stderr! }).on('line', (line) => {
+  createInterface({ input: child.stderr }).on('line', (line) => {
     lastWords.push(line)
     if (lastWords.length > 12) lastWords.shift()
     diagnostics.write(`${line}\n`)
@@ -48,9 +48,9 @@ async function firstLine(
   return new Promise((resolve) => {
     let first = true
     createInterface({ input: child.stdout! }).on('line', (line) => {
-      if (!first) return void diagnostics.write(`${line}\n`)
+      if (first) resolve(JSON.parse(line) as Record<string, unknown>)
+      else diagnostics.write(`${line}\n`)
       first = false
-      resolve(JSON.parse(line) as Record<string, unknown>)
     })
   })
 }

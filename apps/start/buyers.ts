@@ -5,8 +5,6 @@
  * call was counted. A record that exists is a call that was made: running again makes only the missing ones.
  */
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { concatBytes, encodeBase64, encodeUtf8 } from '#bytes'
 import { readServingReceipt, type CallRecord, type ServingReceipt } from '#statements'
@@ -60,8 +58,8 @@ export async function openBuyer(
 }
 
 async function createBuyer(operator: OperatorClient, name: string): Promise<Buyer> {
-  const { body } = await operator.post<Record<string, string>>('/v1/operator/buyers', { name })
-  return { name, id: body['id'] ?? body['buyer']!, apiKey: body['apiKey'] ?? body['api_key']! }
+  const { buyer, apiKey } = await operator.post('/v1/operator/buyers', { name })
+  return { name, id: String(buyer), apiKey: String(apiKey) }
 }
 
 export function callPath(home: Home, at: number, { buyer }: PlannedCall): string {
@@ -120,20 +118,6 @@ export async function callWithoutCredit(url: string, buyer: Buyer): Promise<stri
   })
   const body = (await response.json()) as { error?: { code?: string } }
   return `${response.status} ${body.error?.code ?? ''}`
-}
-
-/** Calls as they are kept, oldest first. */
-export async function keptCalls(home: Home): Promise<CallRecord[]> {
-  const records: CallRecord[] = []
-  for (const name of BUYERS) {
-    const folder = home.path('buyers', name, 'calls')
-    if (!existsSync(folder)) continue
-    for (const file of (await readdir(folder)).sort()) {
-      if (file.endsWith('.json'))
-        records.push(JSON.parse(await readFile(join(folder, file), 'utf8')) as CallRecord)
-    }
-  }
-  return records
 }
 
 export const buyerNames: readonly string[] = BUYERS

@@ -2,7 +2,7 @@
 import type { RunView } from '../node/run/pipeline.ts'
 
 export interface OperatorClient {
-  readonly post: <T>(path: string, body?: unknown) => Promise<{ status: number; body: T }>
+  readonly post: (path: string, body?: unknown) => Promise<Readonly<Record<string, unknown>>>
   readonly get: <T>(path: string) => Promise<T>
   /** Undefined where there is no such thing. */
   readonly find: <T>(path: string) => Promise<T | undefined>
@@ -24,7 +24,7 @@ export function operatorClient(url: string, token: string): OperatorClient {
         headers: { ...headers, 'content-type': 'application/json' },
         body: JSON.stringify(body),
       })
-      return { status: response.status, body: await read(response) }
+      return read(response)
     },
     get: async (path) => read(await fetch(`${url}${path}`, { headers })),
     async find(path) {

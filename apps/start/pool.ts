@@ -10,7 +10,7 @@ import { startService, type Service } from '../service/children.ts'
 import { writeJson, type Home } from './home.ts'
 import type { MachineFacts, Operator, WitnessFacts } from './operator.ts'
 
-export const LOG_ORIGIN = 'meadow.example/log'
+const LOG_ORIGIN = 'meadow.example/log'
 
 export interface RunningWitness extends Service {
   readonly url: string

@@ -46,7 +46,7 @@ export async function trainPool(home: Home, operator: OperatorClient, step: Step
 }
 
 async function requestRun(home: Home, operator: OperatorClient): Promise<number> {
-  return (await operator.post<{ id: number }>('/v1/operator/runs', await runInput(home))).body.id
+  return Number((await operator.post('/v1/operator/runs', await runInput(home)))['id'])
 }
 
 function show({ progress }: RunView, report: Report): void {

@@ -61,7 +61,7 @@ const SETS: Readonly<Record<string, string>> = {
 }
 
 /** Millionths of a dollar as dollars, all six places. */
-export function usd(amount: bigint): string {
+function usd(amount: bigint): string {
   return `$${amount / 1_000_000n}.${String(amount % 1_000_000n).padStart(6, '0')}`
 }
 

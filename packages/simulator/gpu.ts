@@ -85,7 +85,7 @@ const plans: { readonly [name in NvidiaName]: CertificatePlan<NvidiaName> } = {
 }
 
 /** The composite device id as Hopper writes it: version, device key, firmware digest. */
-export function compositeDeviceId(deviceKey: Bytes, digest: Bytes): Bytes {
+function compositeDeviceId(deviceKey: Bytes, digest: Bytes): Bytes {
   const value = derSequence(derOid('2.16.840.1.101.3.4.2.2'), derOctets(digest))
   return derExtension('2.23.133.5.4.1', derSequence(derInteger(1), deviceKey, value))
 }

@@ -10,7 +10,7 @@ import type { Logged } from './open.ts'
 import { secondsOf } from './times.ts'
 
 /** How long publishing may take before a policy's notice is no longer counted from its own date. */
-export const PUBLISHING_SECONDS = 3600
+const PUBLISHING_SECONDS = 3600
 
 /** What shows that at some time the log held no more than so many leaves: an attested statement, a cosignature. */
 export interface Dated {

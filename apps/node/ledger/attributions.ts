@@ -26,7 +26,7 @@ import { ledgerTables, ledgerTx } from './tables.ts'
  * Stores the shares of an attribution, in the transaction that issued it.
  * Throws where this transaction holds no such statement, or where the leaves do not make up its tree.
  */
-export async function storeAttribution(
+async function storeAttribution(
   context: NodeContext,
   core: Tx,
   digest: string,

@@ -125,7 +125,7 @@ export function seedOf(manifestDigest: string): number {
   return trainingSeed(manifestDigest)
 }
 
-export function templateOf(context: NodeContext): { kind: 'chatml'; systemPrompt: string } {
+function templateOf(context: NodeContext): { kind: 'chatml'; systemPrompt: string } {
   const { template, systemPrompt } = context.policy.predicate.base
   return { kind: template, systemPrompt }
 }

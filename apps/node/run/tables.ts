@@ -3,7 +3,7 @@ import type { Generated } from 'kysely'
 import type { Migrations } from '#node/core'
 
 /** Stages in their order; each is entered in the transaction that makes it true. */
-export const STAGES = ['requested', 'mixed', 'trained', 'attested', 'attributed'] as const
+const STAGES = ['requested', 'mixed', 'trained', 'attested', 'attributed'] as const
 export type Stage = (typeof STAGES)[number]
 
 export interface RunRow {

@@ -8,7 +8,7 @@
 import { encodeHex, type Bytes } from '#bytes'
 import { AttestationError } from '../errors.ts'
 
-export const spdmLayout = {
+const spdmLayout = {
   version: 0x11,
   getMeasurements: 0xe0,
   measurements: 0x60,

@@ -10,7 +10,7 @@ import type { Certificate } from '../der/certificate.ts'
 import { readPemChain } from '../der/pem.ts'
 import { AttestationError } from '../errors.ts'
 
-export const quoteLayout = {
+const quoteLayout = {
   header: 48,
   body: 584,
   report: 384,

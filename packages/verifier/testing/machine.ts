@@ -46,7 +46,7 @@ export async function aciKeysetOf(term: number): Promise<AciKeyset> {
   }
 }
 
-export async function keysetOf(pool: string, term: number, issuedAt: string): Promise<Keyset> {
+async function keysetOf(pool: string, term: number, issuedAt: string): Promise<Keyset> {
   const keys = await termKeys(term)
   return {
     format: 'fairweight/keyset/v1',

@@ -103,7 +103,7 @@ export interface ReceiptFacts extends Tokens {
   readonly closesBy: string
 }
 
-export function receiptOf(
+function receiptOf(
   { machine }: NodeContext,
   { call }: AdmitInput,
   facts: ReceiptFacts,
