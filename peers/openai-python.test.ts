@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { openTarget } from './target.ts'
 
 // Any interpreter with what requirements.txt lists.
-const python = process.env['FAIRWEIGHT_TEST_PYTHON'] ?? 'python3'
+const python = process.env['FAIRWEIGHT_PEERS_PYTHON'] ?? 'python3'
 const found = spawnSync(python, ['-c', 'import openai'], { stdio: 'ignore' }).status === 0
 const skip = !found && `${python} has no openai package (see peers/requirements.txt)`
 

@@ -47,7 +47,12 @@ export interface StartOptions {
 /** The exit code: the audit's, or 0 after serving. */
 export async function start(options: StartOptions): Promise<number> {
   const { home, screen, port } = options
-  await preflight({ home: home.root, port })
+  await preflight({
+    home: home.root,
+    port,
+    python: options.python === null,
+    weights: options.weights === null,
+  })
   if (options.fresh) await rm(home.root, { recursive: true, force: true })
   await makeFolder(home.root)
   const lock = lockDirectory(home.root)

@@ -90,9 +90,13 @@ const RECIPE = {
 function trainerPython(): string {
   const named = process.env['FAIRWEIGHT_TEST_PYTHON']
   if (named !== undefined) return named
-  const said = execFileSync(process.execPath, [join(root, 'apps/start/setup/main.ts'), '--python'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const said = execFileSync(
+    process.execPath,
+    [join(root, 'apps/start/setup/main.ts'), '--python', '--tests'],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   return said.trim().split('\n').at(-1)!
 }

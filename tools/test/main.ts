@@ -7,20 +7,22 @@
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { ensureDevTools, ensurePeers } from './install.ts'
+import { ensureDevTools, ensurePeers, ensureTestMachine, pythonOfPeers } from './install.ts'
 import { type Count, nodeTests, oneCommand, pythonTests } from './steps.ts'
 
 const root = dirname(dirname(import.meta.dirname))
 
+let python = 'python3'
 const mode = process.argv[2]
 const steps = {
   check: () => [...checks(), () => tests('unit tests', 'packages/**/*.test.ts', 'tools/**/*.test.ts')],
   all: () => [
     ...checks(),
     () => tests('unit tests', 'packages/**/*.test.ts', 'tools/**/*.test.ts'),
+    () => testMachine(),
     () => tests('adapters and roles', 'adapters/**/*.test.ts', 'apps/**/*.test.ts'),
     () => peers(),
-    () => pythonTests(root),
+    () => pythonTests(root, python),
     () => tests('the whole chain', 'examples/**/*.test.ts'),
   ],
   long: () => [() => tests('long tests', '{packages,adapters,apps,examples}/**/*.long.ts')],
@@ -59,9 +61,22 @@ function tests(title: string, ...patterns: string[]): Count {
   return nodeTests(title, root, files.sort())
 }
 
+// Later steps find the interpreter and the weights by the same names that a person would set.
+function testMachine(): Count {
+  return oneCommand('training environment and base model', () => {
+    const machine = ensureTestMachine(root)
+    if (machine === undefined) return false
+    python = machine.python
+    process.env['FAIRWEIGHT_TEST_PYTHON'] = machine.python
+    process.env['FAIRWEIGHT_TEST_WEIGHTS'] = machine.weights
+    return true
+  })
+}
+
 function peers(): Count {
-  const installed = oneCommand('client libraries to test against', () => ensurePeers(root))
+  const installed = oneCommand('client libraries to test against', () => ensurePeers(root, python))
   if (installed.failed > 0) return installed
+  process.env['FAIRWEIGHT_PEERS_PYTHON'] = pythonOfPeers(root)
   const ran = tests('client libraries', 'peers/*.test.ts')
   return { passed: ran.passed + installed.passed, failed: ran.failed, skipped: ran.skipped }
 }
