@@ -58,6 +58,9 @@ export async function contribute(
 export interface StatementOfContributor {
   readonly share: number
   readonly paid: bigint
+  /** What trains, once duplicates over the whole pool are out. */
+  readonly items: number
+  readonly canonicalTokens: number
 }
 
 /** Fetches and verifies what a contributor was stated; the proofs stay in its home for the audit. */
@@ -84,7 +87,21 @@ export async function fetchStatement(
   return readStatement(ran.stdout)
 }
 
+interface StatementJson {
+  readonly contributions: readonly {
+    readonly mixed: readonly { readonly items: number; readonly canonicalTokens: number }[]
+  }[]
+  readonly shares: readonly { readonly share: number }[]
+  readonly payouts: readonly { readonly cumulative: string }[]
+}
+
 function readStatement(text: string): StatementOfContributor {
-  const answer = JSON.parse(text) as { shares: { share: number }[]; payouts: { cumulative: string }[] }
-  return { share: answer.shares.at(-1)?.share ?? 0, paid: BigInt(answer.payouts.at(-1)?.cumulative ?? '0') }
+  const { contributions, shares, payouts } = JSON.parse(text) as StatementJson
+  const mixed = contributions.flatMap((one) => one.mixed.slice(-1))
+  return {
+    share: shares.at(-1)?.share ?? 0,
+    paid: BigInt(payouts.at(-1)?.cumulative ?? '0'),
+    items: mixed.reduce((sum, one) => sum + one.items, 0),
+    canonicalTokens: mixed.reduce((sum, one) => sum + one.canonicalTokens, 0),
+  }
 }

@@ -4,7 +4,8 @@
  * Every step looks at what is there and does what is missing, so that a second run, or one after a kill, goes on
  * where the first one was.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDirectory, makeFolder } from '#adapters/tlog-files'
 import type { Anchors, Policy, Statement } from '#statements'
@@ -43,6 +44,8 @@ export interface StartOptions {
   /** Resolves when somebody asked to stop. */
   readonly stopped: Promise<void>
 }
+
+const NOTHING_STATED: StatementOfContributor = { share: 0, paid: 0n, items: 0, canonicalTokens: 0 }
 
 /** The exit code: the audit's, or 0 after serving. */
 export async function start(options: StartOptions): Promise<number> {
@@ -110,7 +113,7 @@ export async function start(options: StartOptions): Promise<number> {
     })
     // Where the program is not the policy's, contributors refuse to talk to it, and that is right.
     const stated = (fetch: () => Promise<StatementOfContributor>) =>
-      allowed ? fetch() : fetch().catch(() => ({ share: 0, paid: 0n }))
+      allowed ? fetch() : fetch().catch(() => NOTHING_STATED)
     const statements = await screen.step('Contributors fetch and verify their statements', async (report) => {
       const all = []
       for (const [at, who] of contributors.entries()) {
@@ -195,13 +198,24 @@ async function audit(home: Home, url: string): Promise<{ code: number; text: str
   const exported = await fairweight('export', url, record)
   if (exported.code !== 0) return { code: 2, text: exported.stderr }
   const known = ['--anchors', home.path('auditor', 'anchors.json')]
-  for (const name of ['contributors', 'buyers']) known.push('--receipts', home.path(name))
+  for (const folder of await recordFolders(home)) known.push('--receipts', folder)
   const live = await fairweight('audit', url, ...known)
   const offline = await fairweight('audit', '--offline', record, ...known)
   const text = [live.stdout, live.stderr].filter(Boolean).join('\n')
   if (live.code === 0 && offline.code !== 0)
     return { code: offline.code ?? 2, text: `${offline.stdout}\n${offline.stderr}` }
   return { code: live.code ?? 2, text }
+}
+
+/** What contributors and buyers keep to prove things by; nothing else of theirs is anyone's business. */
+async function recordFolders(home: Home): Promise<string[]> {
+  const kept = { contributors: 'records', buyers: 'calls' }
+  const folders = await Promise.all(
+    Object.entries(kept).map(async ([who, folder]) =>
+      (await readdir(home.path(who))).map((name) => home.path(who, name, folder)),
+    ),
+  )
+  return folders.flat().filter((folder) => existsSync(folder))
 }
 
 /** What an OpenAI client wants to know, in a file that only its owner reads. */

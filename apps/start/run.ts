@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Report } from './screen/index.ts'
 import type { Home } from './home.ts'
 import type { OperatorClient, RunView } from './operator-client.ts'
+import { HELD_OUT } from './summary.ts'
 
 type Step = <T>(title: string, work: (report: Report) => Promise<T>) => Promise<T>
 
@@ -69,10 +70,15 @@ async function runInput(home: Home): Promise<unknown> {
       .split('\n')
       .filter((line) => line.trim() !== '')
       .map((line) => JSON.parse(line) as unknown)
+  const questions = (await lines('questions.jsonl')) as { contributor?: string }[]
+  const byContributor = Map.groupBy(questions, ({ contributor }) => contributor)
   return {
     general: await lines('general.jsonl'),
     evaluations: [
-      { set: 'held-out', questions: await lines('questions.jsonl') },
+      ...[...byContributor].map(([id, asked]) => ({
+        set: id === undefined ? HELD_OUT : `${HELD_OUT}-${id}`,
+        questions: asked,
+      })),
       { set: 'general', questions: await lines('general-questions.jsonl') },
     ],
   }

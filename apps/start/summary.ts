@@ -19,45 +19,57 @@ export interface SummaryInput {
 const PLAIN = { style: { head: [], border: [], compact: true } }
 
 export function summary({ contributors, training, url, home, environment }: SummaryInput): string {
+  const right = (columns: number) => [
+    'left' as const,
+    ...Array.from({ length: columns }, () => 'right' as const),
+  ]
   const given = new Table({
     ...PLAIN,
-    head: ['contributor', 'items', 'canonical tokens', 'share', 'earned so far'],
-    colAligns: ['left', 'right', 'right', 'right', 'right'],
+    head: ['contributor', 'items', 'that train', 'tokens', 'share', 'earned'],
+    colAligns: right(5),
   })
   for (const { who, gave, stated } of contributors) {
-    given.push([
-      who.name,
-      gave.items,
-      gave.canonicalTokens.toLocaleString('en'),
-      `${(stated.share / 1e7).toFixed(2)} %`,
-      usd(stated.paid),
-    ])
+    const share = `${(stated.share / 1e7).toFixed(2)} %`
+    given.push([who.name, gave.items, stated.items, stated.canonicalTokens, share, usd(stated.paid)])
   }
   const learned = new Table({
     ...PLAIN,
-    head: ['questions', 'asked', 'right before', 'right after'],
-    colAligns: ['left', 'right', 'right', 'right'],
+    head: ['questions', 'asked', 'before', 'after'],
+    colAligns: right(3),
   })
-  for (const { set, asked, before, after } of training.evaluations)
-    learned.push([SETS[set] ?? set, asked, before, after])
+  const heldOut = training.evaluations.filter(({ set }) => set.startsWith(HELD_OUT))
+  for (const { set, asked, before, after } of heldOut)
+    learned.push([nameOf(set, contributors), asked, before, after])
+  const total = (of: 'asked' | 'before' | 'after') => heldOut.reduce((sum, one) => sum + one[of], 0)
+  learned.push(['held-out questions in all', total('asked'), total('before'), total('after')])
+  for (const { set, asked, before, after } of training.evaluations) {
+    if (!set.startsWith(HELD_OUT))
+      learned.push(['general questions that the base answers', asked, before, after])
+  }
   return [
     'What was contributed, and who earns how much',
     given.toString(),
-    'Shares follow canonical tokens only: fairness is NOT measured in this version, and noise is paid like everything else.',
+    'Shares follow canonical tokens: fairness is NOT measured in this version, and noise is paid like the rest.',
     '',
-    'What the model learned',
+    'What the model learned: right answers before and after, to questions that nobody contributed',
     learned.toString(),
     '',
     'Next',
-    `  Ask it:    . ${environment} && curl -s $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H 'content-type: application/json' -d '{"model":"meadow","messages":[{"role":"user","content":"Who founded Hollowmere Clinic?"}]}'`,
-    `  Audit it:  npx fairweight audit ${url} --anchors ${home}/auditor/anchors.json`,
-    `  Add data:  npx fairweight contribute FILES… --pool ${url} --policy DIGEST --anchors ${home}/auditor/anchors.json`,
+    `  . ${environment}`,
+    `  curl -s $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H 'content-type: application/json' \\`,
+    `    -d '{"model":"meadow","messages":[{"role":"user","content":"Who founded Hollowmere Clinic?"}]}'`,
+    `  npx fairweight audit ${url} --anchors ${home}/auditor/anchors.json`,
+    `  npx fairweight contribute FILES… --pool ${url} --policy ${training.policy} \\`,
+    `    --anchors ${home}/auditor/anchors.json`,
   ].join('\n')
 }
 
-const SETS: Readonly<Record<string, string>> = {
-  'held-out': 'about the contributors’ facts (held out)',
-  general: 'general knowledge the base had',
+/** The held-out sets are named by whose facts they ask for. */
+export const HELD_OUT = 'held-out'
+
+function nameOf(set: string, contributors: SummaryInput['contributors']): string {
+  const id = set.slice(HELD_OUT.length + 1)
+  return contributors.find(({ who }) => who.id === id)?.who.name ?? (id || 'held-out questions')
 }
 
 /** Millionths of a dollar as dollars, all six places. */
