@@ -3,7 +3,7 @@
  *
  * A file's name is SHA-256 of its ciphertext, so storage can neither swap nor change one unnoticed.
  */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seal, unseal } from '#seal'
@@ -21,14 +21,16 @@ export async function putSealed(context: Needs, plaintext: Uint8Array): Promise<
 export async function keepCiphertext({ folders }: Needs, ciphertext: Uint8Array): Promise<string> {
   const digest = createHash('sha256').update(ciphertext).digest('hex')
   await mkdir(folders.sealed, { recursive: true, mode: 0o700 })
-  const file = await open(join(folders.sealed, `${digest}.part`), 'w', 0o600)
+  // A name of its own: two who keep the same bytes at once must not trip over each other.
+  const part = join(folders.sealed, `${digest}.${randomUUID()}.part`)
+  const file = await open(part, 'wx', 0o600)
   try {
     await file.writeFile(ciphertext)
     await file.sync()
   } finally {
     await file.close()
   }
-  await rename(join(folders.sealed, `${digest}.part`), join(folders.sealed, digest))
+  await rename(part, join(folders.sealed, digest))
   const folder = await open(folders.sealed)
   try {
     await folder.sync()
