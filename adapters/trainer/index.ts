@@ -75,6 +75,8 @@ function start({ python, source, directory, jobDigest, identity: _, ...rest }: T
       HOME: directory,
       LANG: 'C.UTF-8',
       PYTHONDONTWRITEBYTECODE: '1',
+      // HOME is on untrusted storage: an interpreter that is no venv would run what lies in it.
+      PYTHONNOUSERSITE: '1',
       HF_HUB_OFFLINE: '1',
     },
     stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
