@@ -51,6 +51,10 @@ export interface StatementStore {
   ) => Promise<void>
   /** Brings every stored statement into the log, then publishes a checkpoint. Safe to call at any time. */
   readonly integrate: () => Promise<void>
+  /** How long the log is at least: what this process has seen of it, whatever rows say. */
+  readonly logSize: () => number
+  /** Where the log itself has these stored statements. Throws where one is not stored. */
+  readonly placesOf: (digests: readonly string[]) => Promise<readonly number[]>
   readonly find: (digest: string) => Promise<StoredStatement | undefined>
   readonly list: (kind: KindName) => Promise<readonly StoredStatement[]>
 }
@@ -63,6 +67,8 @@ export function createStatementStore(database: Database, log: LogWriter): Statem
       .onConflict((conflict) => conflict.column('digest').doNothing())
       .execute()
   }
+
+  let seen = 0
 
   const integrateOnce = async () => {
     const pending = await database
@@ -85,8 +91,18 @@ export function createStatementStore(database: Database, log: LogWriter): Statem
             .execute()
         }
       })
+      for (const index of indexes) seen = Math.max(seen, index + 1)
     }
     await log.publish()
+  }
+
+  const find = async (digest: string) => {
+    const row = await database
+      .selectFrom('statements')
+      .selectAll()
+      .where('digest', '=', digest)
+      .executeTakeFirst()
+    return row === undefined ? undefined : fromRow(row)
   }
 
   // One at a time: the order of the log is the order of the outbox.
@@ -126,14 +142,18 @@ export function createStatementStore(database: Database, log: LogWriter): Statem
       )
     },
     integrate,
-    async find(digest) {
-      const row = await database
-        .selectFrom('statements')
-        .selectAll()
-        .where('digest', '=', digest)
-        .executeTakeFirst()
-      return row === undefined ? undefined : fromRow(row)
+    logSize: () => seen,
+    async placesOf(digests) {
+      const entries: Uint8Array[] = []
+      for (const digest of digests) {
+        const stored = await find(digest)
+        if (stored === undefined) throw new Error(`statement ${digest} is not stored`)
+        entries.push(encodeLogLeaf(logLeafOf(stored.kind, stored.digest, stored.salt)))
+      }
+      // An entry that the log has keeps its place: asking for it is appending it again.
+      return entries.length === 0 ? [] : log.append(entries)
     },
+    find,
     async list(kind) {
       const rows = await database
         .selectFrom('statements')
