@@ -5,6 +5,7 @@
  * closed late. The statement, its ranges and the period are one transaction.
  */
 import { decodeHex, parseJson } from '#bytes'
+import { LedgerError } from '#ledger'
 import { orderedSumRoot } from '#merkle'
 import type { NodeContext, Tx } from '#node/core'
 import {
@@ -13,6 +14,7 @@ import {
   openStatement,
   readServingReceipt,
   servingReceiptDigest,
+  termName,
   usageClose,
   usageLeafDigest,
   type Statement,
@@ -20,6 +22,7 @@ import {
   type UsageLeaf,
 } from '#statements'
 import { sql } from 'kysely'
+import { isCallAsSettled } from './call-code.ts'
 import { assertReceiptOf, closesBy } from './meter.ts'
 import { policyInForceAt } from './policies.ts'
 import { recoverLedger, unfinishedCallDigest } from './recovery.ts'
@@ -50,10 +53,11 @@ async function closeOnce(context: NodeContext, core: Tx): Promise<Closing | 'ter
   const tx = ledgerTx(core)
   // One closer at a time: a second waits here and then finds the first one's close.
   await sql`lock table usage_closes in share row exclusive mode`.execute(tx)
-  const previous = await newestClose(tx)
+  const previous = await previousClose(context, tx)
   const ranges = await rangesToClose(tx)
   // A node was replaced just now, and what its old term left open is not closed yet.
   if (ranges.some(({ ending }) => ending)) return 'term-ending'
+  assertContinues(ranges, previous)
   if (ranges.every(({ first, last }) => last < first)) {
     return previous === undefined ? undefined : { digest: previous.digest, created: false }
   }
@@ -173,18 +177,21 @@ async function predicateOf(
   context: NodeContext,
   ranges: readonly Range[],
   calls: readonly MeteredRow[],
-  previous: { readonly digest: string; readonly period: number; readonly closed_at: Date } | undefined,
+  previous: Statement<UsageClose> | undefined,
 ): Promise<UsageClose> {
-  for (const call of calls) assertAsReceipted(call)
+  for (const call of calls) assertAsReceipted(context, call)
   const tree = orderedSumRoot(
     calls.map(leafOf).map((leaf) => ({ sum: BigInt(leaf.amount), digest: decodeHex(usageLeafDigest(leaf)) })),
   )
-  const from = previous?.closed_at ?? new Date(Math.min(...calls.map((call) => call.admitted_at.getTime())))
+  const from =
+    previous === undefined
+      ? new Date(Math.min(...calls.map((call) => call.admitted_at.getTime())))
+      : new Date(previous.predicate.closedAt)
   const policy = await policyInForceAt(context, from)
   return {
     pool: context.policy.pool,
     policy: policy.digest,
-    period: (previous?.period ?? 0) + 1,
+    period: (previous?.predicate.period ?? 0) + 1,
     previous: previous?.digest ?? null,
     from: formatTime(from),
     closedAt: formatTime(context.now()),
@@ -203,7 +210,9 @@ async function predicateOf(
 }
 
 // Rows are an index: what is signed here must be what the receipts say, or what nobody could have changed.
-function assertAsReceipted(call: MeteredRow): void {
+function assertAsReceipted(context: NodeContext, call: MeteredRow): void {
+  if (!isCallAsSettled(context, call))
+    throw new LedgerError('not-conserved', 'a call is no longer what its node settled')
   if (call.receipt === null) {
     const expected = unfinishedCallDigest({ ...call, sequence: Number(call.sequence) })
     if (call.amount !== 0n || call.receipt_digest !== expected)
@@ -244,6 +253,28 @@ function totalsByModel(calls: readonly MeteredRow[]): UsageClose['models'] {
 
 async function newestClose(from: LedgerTx | LedgerDatabase) {
   return from.selectFrom('usage_closes').selectAll().orderBy('period', 'desc').limit(1).executeTakeFirst()
+}
+
+// The close before counts as it was signed, whatever its row and its ranges' rows say.
+async function previousClose(context: NodeContext, tx: LedgerTx): Promise<Statement<UsageClose> | undefined> {
+  const row = await newestClose(tx)
+  if (row === undefined) return undefined
+  const statement = await findClose(context, row.digest)
+  if (statement?.predicate.pool !== context.policy.pool || statement.predicate.period !== row.period)
+    throw new Error('a stored close is not signed by this ledger')
+  return statement
+}
+
+function assertContinues(ranges: readonly Range[], previous: Statement<UsageClose> | undefined): void {
+  const open = new Map(
+    (previous?.predicate.ranges ?? []).filter(({ final }) => !final).map((one) => [termName(one), one.last]),
+  )
+  for (const range of ranges) {
+    if (Number(range.first) !== (open.get(termName(range)) ?? 0) + 1)
+      throw new Error('a range does not begin where the signed close before ended')
+    open.delete(termName(range))
+  }
+  if (open.size > 0) throw new Error('a term of the close before is missing')
 }
 
 async function store(

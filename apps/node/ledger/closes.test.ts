@@ -11,6 +11,7 @@ import {
   decodeSumRoot,
   destinationOf,
   encodeSumRoot,
+  eventOf,
   openStatement,
   payout,
   payoutLeafDigest,
@@ -24,7 +25,9 @@ import { trialBalance } from './accounts.ts'
 import { shareLeavesOf } from './attributions.ts'
 import { closeUsage, closeUsageIfDue, openPeriod, usageLeavesOf } from './close.ts'
 import { writePayoutCsv } from './csv.ts'
+import { createMeter } from './meter.ts'
 import { payOutAll, payoutLeavesOf } from './payouts.ts'
+import { unfinishedCallDigest } from './recovery.ts'
 import { registerLedgerRoutes } from './routes.ts'
 import { ledgerTables } from './tables.ts'
 import {
@@ -275,22 +278,69 @@ test('payers at once pay a close once', async () => {
   await assertBalanced(context)
 })
 
+/** The owner of the database can switch the triggers off. */
+const behindIn = (context: NodeContext) => (text: string) =>
+  context.database.connection().execute(async (own) => {
+    await sql`set session_replication_role = replica`.execute(own)
+    await sql.raw(text).execute(own)
+    await sql`set session_replication_role = origin`.execute(own)
+  })
+
+test('a stored receipt that was changed is not shown and signed again, and an open call keeps its price', async () => {
+  const context = await (await server.pool()).node()
+  const { apiKey } = await buyerWith(context, 10_000n)
+  const behind = behindIn(context)
+  await callOnce(context, apiKey, TOKENS)
+  const { receipt: kept } = await ledgerTables(context.database)
+    .selectFrom('calls')
+    .select('receipt')
+    .executeTakeFirstOrThrow()
+  const { receipt_id: id } = JSON.parse(kept!) as { receipt_id: string }
+  await behind(`update calls set receipt = replace(receipt, '${hexOf('request')}', '${hexOf('other')}')`)
+  await assert.rejects(createMeter(context).receipt(id, apiKey), { code: 'not-conserved' })
+  await behind(`update calls set receipt = '${kept}'`)
+  assert.notEqual(await createMeter(context).receipt(id, apiKey), undefined)
+
+  const input = inputOf(context, apiKey, TOKENS)
+  const open = await admitted(context, input)
+  await behind(`update calls set prompt_per_million = 1, completion_per_million = 1 where state = 'open'`)
+  const cheap = await open.settle(settlementOf(context, input, TOKENS))
+  assert.equal(eventOf(cheap, 'usage.metered')?.amount, '20', 'the price is that of the admission')
+})
+
 test('a row that was changed behind the node’s back is neither closed nor paid', async () => {
   const context = await (await server.pool()).node()
   const { apiKey } = await buyerWith(context, 10_000n)
   const { ann, bob } = await attributeModel(context)
   await callOnce(context, apiKey, TOKENS)
-  // The owner of the database can switch the triggers off.
-  const behind = (text: string) =>
-    context.database.connection().execute(async (own) => {
-      await sql`set session_replication_role = replica`.execute(own)
-      await sql.raw(text).execute(own)
-      await sql`set session_replication_role = origin`.execute(own)
-    })
+  const behind = behindIn(context)
   await behind('update calls set amount = 21')
   await assert.rejects(closeUsage(context), { code: 'not-conserved' })
   await behind('update calls set amount = 20')
+  await assert.rejects(
+    behind(`update calls set serves = 'base', model = '${BASE}'`).then(() => closeUsage(context)),
+    { code: 'not-conserved' },
+    'revenue of the trained model is not the operator’s',
+  )
+  await behind(`update calls set serves = 'trained', model = '${MODEL}'`)
+  const { receipt_digest: digest, receipt } = await ledgerTables(context.database)
+    .selectFrom('calls')
+    .selectAll()
+    .executeTakeFirstOrThrow()
+  const unfinished = unfinishedCallDigest({ node: 'node-1', term: 1, sequence: 1 })
+  await behind(
+    `update calls set state = 'unfinished', amount = 0, receipt = null, receipt_digest = '${unfinished}'`,
+  )
+  await assert.rejects(closeUsage(context), { code: 'not-conserved' }, 'a paid call is not hidden')
+  await behind(
+    `update calls set state = 'settled', amount = 20, receipt = '${receipt}', receipt_digest = '${digest}'`,
+  )
   await closeUsage(context)
+  await callOnce(context, apiKey, TOKENS)
+  await callOnce(context, apiKey, TOKENS)
+  await behind('update usage_ranges set last = 2')
+  await assert.rejects(closeUsage(context), /does not begin where/, 'a call is not skipped')
+  await behind('update usage_ranges set last = 1')
 
   await behind(`update attribution_leaves set share = 1, leaf = replace(leaf, '${ann}', '${hexOf('eve')}')`)
   await assert.rejects(payOutAll(context))

@@ -19,6 +19,7 @@ import { parseJson } from '#bytes'
 import type { AdmitInput, AdmittedCall, Admission, Meter, RefusedCall, SettleInput } from '../serve/ports.ts'
 import { buyerAccount, post, reserve, REVENUE } from './accounts.ts'
 import { authenticateBuyer } from './buyers.ts'
+import { codeOfCall, isCallAsSettled } from './call-code.ts'
 import { ledgerTables, ledgerTx, type LedgerTx } from './tables.ts'
 
 export function createMeter(context: NodeContext): Meter {
@@ -42,7 +43,7 @@ async function admitCall(context: NodeContext, input: AdmitInput): Promise<Admis
       sequence,
       callId,
       buyer,
-      settle: (settlement) => settleCall(context, callId, settlement),
+      settle: (settlement) => settleCall(context, { callId, sequence, price }, settlement),
     }
   } catch (error) {
     if (error instanceof TermOver) return refused(503, 'node_retired', 'This node’s term is over. Try again.')
@@ -95,6 +96,7 @@ async function reserveCall(
         amount: null,
         receipt: null,
         receipt_digest: null,
+        code: null,
         admitted_at: admittedAt,
         settled_at: null,
       })
@@ -122,8 +124,19 @@ async function nextSequence(tx: LedgerTx, node: string, term: number): Promise<b
   return row.last
 }
 
+/** A call as it was admitted: its row may have been changed since, what it costs may not. */
+interface OpenCall {
+  readonly callId: string
+  readonly sequence: number
+  readonly price: TokenPrice
+}
+
 /** Settling again what is settled returns the stored receipt: the first commit may have been lost on the way back. */
-async function settleCall(context: NodeContext, callId: string, input: SettleInput): Promise<ServingReceipt> {
+async function settleCall(
+  context: NodeContext,
+  { callId, sequence, price }: OpenCall,
+  input: SettleInput,
+): Promise<ServingReceipt> {
   return context.database.transaction().execute(async (core) => {
     const tx = ledgerTx(core)
     const call = await tx
@@ -134,25 +147,24 @@ async function settleCall(context: NodeContext, callId: string, input: SettleInp
       .executeTakeFirstOrThrow()
     if (call.receipt !== null) return readServingReceipt(parseJson(call.receipt))
     if (call.state !== 'open') throw new HttpError(503, 'call_closed', 'This call was closed by a successor.')
-
-    const price = {
-      promptPerMillion: call.prompt_per_million,
-      completionPerMillion: call.completion_per_million,
-    }
     const amount = priceOf(input, price)
     const settledAt = context.now()
-    const receipt = await input.makeReceipt(amount, Number(call.sequence), closesBy(context, settledAt))
+    const receipt = await input.makeReceipt(amount, sequence, closesBy(context, settledAt))
     assertReceiptOf(receipt, { ...call, amount, ...input })
     await post(tx, call.transfer, amount, settledAt)
+    const outcome = {
+      state: 'settled' as const,
+      prompt_tokens: BigInt(input.promptTokens),
+      completion_tokens: BigInt(input.completionTokens),
+      amount,
+      receipt_digest: servingReceiptDigest(receipt),
+    }
     await tx
       .updateTable('calls')
       .set({
-        state: 'settled',
-        prompt_tokens: BigInt(input.promptTokens),
-        completion_tokens: BigInt(input.completionTokens),
-        amount,
+        ...outcome,
         receipt: encodeServingReceipt(receipt),
-        receipt_digest: servingReceiptDigest(receipt),
+        code: codeOfCall(context, { ...call, ...outcome }),
         settled_at: settledAt,
       })
       .where('id', '=', callId)
@@ -174,11 +186,14 @@ export interface MeteredCall {
   readonly promptTokens: number
   readonly completionTokens: number
   readonly amount: bigint
+  readonly model: string
+  readonly serves: 'base' | 'trained'
 }
 
 /** Throws {@link LedgerError} `not-conserved` where a receipt says anything else than the ledger charges. */
 export function assertReceiptOf(receipt: ServingReceipt, call: MeteredCall): void {
   const usage = eventOf(receipt, 'usage.metered')
+  const weights = eventOf(receipt, 'weights.loaded')
   const same =
     receipt.receipt_id === call.receipt_id &&
     usage?.node === call.node &&
@@ -186,7 +201,9 @@ export function assertReceiptOf(receipt: ServingReceipt, call: MeteredCall): voi
     BigInt(usage.sequence) === call.sequence &&
     usage.prompt_tokens === call.promptTokens &&
     usage.completion_tokens === call.completionTokens &&
-    BigInt(usage.amount) === call.amount
+    BigInt(usage.amount) === call.amount &&
+    weights?.serves === call.serves &&
+    (weights.model_digest ?? weights.base_digest) === call.model
   if (!same) throw new LedgerError('not-conserved', 'the receipt does not say what the ledger charges')
 }
 
@@ -199,13 +216,18 @@ async function findReceipt(
   if (buyer === undefined) return 'unauthorized'
   const row = await ledgerTables(context.database)
     .selectFrom('calls')
-    .select('receipt')
+    .selectAll()
     .where('buyer', '=', buyer)
     .where('receipt', 'is not', null)
     .where((or) => or.or([or('receipt_id', '=', idOrChatId), or('chat_id', '=', idOrChatId)]))
     .orderBy('position')
     .executeTakeFirst()
-  return row?.receipt == null ? undefined : readServingReceipt(parseJson(row.receipt))
+  if (row?.receipt == null) return undefined
+  const receipt = readServingReceipt(parseJson(row.receipt))
+  // What is shown is also signed again, for older scripts: only what a node of this pool settled.
+  if (!isCallAsSettled(context, row) || servingReceiptDigest(receipt) !== row.receipt_digest)
+    throw new LedgerError('not-conserved', 'a stored receipt was changed')
+  return receipt
 }
 
 function priceFor({ policy }: NodeContext, { model, call }: AdmitInput): TokenPrice | undefined {

@@ -9,6 +9,7 @@ import { digestOf } from '#bytes'
 import { LedgerError } from '#ledger'
 import type { NodeContext } from '#node/core'
 import { voidTransfer } from './accounts.ts'
+import { codeOfCall } from './call-code.ts'
 import { ledgerTables, ledgerTx } from './tables.ts'
 
 /** Run at every start before anything is admitted; also before every close. Returns how many calls it closed. */
@@ -62,26 +63,26 @@ async function closeUnfinished(context: NodeContext): Promise<number> {
       .innerJoin('call_counters', (join) =>
         join.onRef('calls.node', '=', 'call_counters.node').onRef('calls.term', '=', 'call_counters.term'),
       )
-      .select(['calls.id', 'calls.node', 'calls.term', 'calls.sequence', 'calls.transfer'])
+      .selectAll('calls')
       .where('calls.state', '=', 'open')
       .where('call_counters.sealed', '=', true)
       .orderBy('calls.id')
       .forUpdate(['calls'])
       .execute()
     const now = context.now()
-    for (const { id, transfer, ...call } of open) {
-      await voidTransfer(tx, transfer, now)
+    for (const call of open) {
+      await voidTransfer(tx, call.transfer, now)
+      const outcome = {
+        state: 'unfinished' as const,
+        prompt_tokens: 0n,
+        completion_tokens: 0n,
+        amount: 0n,
+        receipt_digest: unfinishedCallDigest({ ...call, sequence: Number(call.sequence) }),
+      }
       await tx
         .updateTable('calls')
-        .set({
-          state: 'unfinished',
-          prompt_tokens: 0n,
-          completion_tokens: 0n,
-          amount: 0n,
-          receipt_digest: unfinishedCallDigest({ ...call, sequence: Number(call.sequence) }),
-          settled_at: now,
-        })
-        .where('id', '=', id)
+        .set({ ...outcome, code: codeOfCall(context, { ...call, ...outcome }), settled_at: now })
+        .where('id', '=', call.id)
         .execute()
     }
     return open.length

@@ -63,6 +63,8 @@ export type CallRow = {
   amount: bigint | null
   receipt: string | null
   receipt_digest: string | null
+  /** Keyed hash over what the call came to; null while it is open. */
+  code: string | null
   admitted_at: Date
   settled_at: Date | null
   position: Generated<bigint>
@@ -190,12 +192,14 @@ export const ledgerMigrations: Migrations = {
       amount bigint check (amount >= 0),
       receipt text,
       receipt_digest text,
+      code text,
       admitted_at timestamptz not null,
       settled_at timestamptz,
       position bigint generated always as identity,
       unique (node, term, sequence),
       check ((state = 'settled') = (receipt is not null)),
       check ((state = 'open') = (receipt_digest is null)),
+      check ((state = 'open') = (code is null)),
       check ((state = 'open') = (amount is null)),
       check ((state = 'open') = (settled_at is null)),
       check (state <> 'unfinished' or amount = 0)
