@@ -31,7 +31,10 @@ export interface LoggedEnvelope {
 export async function completeOffer(ingest: Ingest, digest: string): Promise<Contribution> {
   const offered = await findOffer(ingest, digest)
   if (offered === undefined) throw refuse('offer-unknown')
-  const receipt = (await findReceipt(ingest, digest)) ?? (await acceptOnce(ingest, offered))
+  // One at a time: a bundle is opened in memory, and whoever knows an offer may ask as often as they like.
+  const receipt = await ingest.inTurn(
+    async () => (await findReceipt(ingest, digest)) ?? (await acceptOnce(ingest, offered)),
+  )
   await ingest.uploads.remove(offered.upload)
   return contributionOf(ingest.context, digest, receipt)
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { canonicalJson } from '#bytes'
 import { signPartyRequest } from '#contributing'
+import { oneAtATime } from '#node/core'
 import { seal } from '#seal'
 import {
   contributionReceipt,
@@ -400,6 +401,20 @@ test('bundles that storage slips in, changes or takes away stop the run', async 
   await assert.rejects(acceptedBundles(context), isStopped('sequence-gap'))
   await database.insertInto('bundles').values(first!).execute()
 
+  // An earlier place in the log would take the weight of a duplicate from whoever was first.
+  const moved = context.database.updateTable('statements').where('digest', '=', first!['receipt'])
+  const { leaf_index: place } = await context.database
+    .selectFrom('statements')
+    .select('leaf_index')
+    .where('digest', '=', first!['receipt'])
+    .executeTakeFirstOrThrow()
+  await moved.set({ leaf_index: -1 }).execute()
+  await assert.rejects(acceptedBundles(context), isStopped('receipt-forged'))
+  await moved.set({ leaf_index: place }).execute()
+
+  const elsewhere = { ...context, policy: { ...context.policy, pool: 'f'.repeat(64) } }
+  await assert.rejects(acceptedBundles(elsewhere), isStopped('receipt-forged'))
+
   const sealed = join(harness.folder, 'sealed', first!['ciphertext'])
   const kept = readFileSync(sealed)
   writeFileSync(sealed, Buffer.concat([kept, Buffer.from('x')]))
@@ -423,7 +438,8 @@ test('offers that nobody completes do not fill the node', async () => {
   const database = harness.context.database as never
   const options = { maxBytes: 1, maxWaitingOffers: 40, keepUploadsMs: 7 * 24 * 3600 * 1000 }
   assert.equal(
-    (await takeOffer({ context, database, uploads, options }, late.offer.envelope)).statement.digest,
+    (await takeOffer({ context, database, uploads, options, inTurn: oneAtATime() }, late.offer.envelope))
+      .statement.digest,
     late.offer.digest,
   )
 })

@@ -1,5 +1,5 @@
 /** What the parts of this role share. */
-import type { NodeContext } from '#node/core'
+import type { NodeContext, oneAtATime } from '#node/core'
 import type { IngestDatabase } from './tables.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -23,4 +23,6 @@ export interface Ingest {
   readonly database: IngestDatabase
   readonly uploads: Uploads
   readonly options: IngestOptions
+  /** Opens bundles one after the other. */
+  readonly inTurn: ReturnType<typeof oneAtATime>
 }

@@ -69,7 +69,18 @@ export async function acceptedBundles(
   }
   const bundles: AcceptedBundle[] = []
   for (const row of rows) bundles.push(await openAccepted(context, row))
+  await assertPlaces(context, bundles)
   return { bundles, cutOff, logSize }
+}
+
+// Who was logged first keeps the weight of a duplicate: the log says where a receipt stands, and not its row.
+async function assertPlaces(context: NodeContext, bundles: readonly AcceptedBundle[]): Promise<void> {
+  const places = await context.statements.placesOf(bundles.map(({ receiptDigest }) => receiptDigest))
+  for (const [at, { receiptDigest, logIndex }] of bundles.entries()) {
+    if (places[at] !== logIndex) {
+      throw new IntakeError('receipt-forged', `the receipt ${receiptDigest} stands elsewhere in the log`)
+    }
+  }
 }
 
 interface Row {
@@ -135,6 +146,7 @@ async function openAccepted(context: NodeContext, row: Row): Promise<AcceptedBun
   const { predicate } = receipt
   const isIt =
     receipt.digest === row.receipt &&
+    predicate.pool === context.policy.pool &&
     termName(predicate) === termName(row) &&
     predicate.sequence === row.sequence
   if (stored === undefined || !isIt) {

@@ -4,7 +4,7 @@
  * Its routes live in a scope of their own, because uploads take bodies as streams.
  */
 import type { FastifyInstance } from 'fastify'
-import { HttpError, sendError, type NodeContext } from '#node/core'
+import { HttpError, oneAtATime, sendError, type NodeContext } from '#node/core'
 import { completeOffer, contributionOf } from './complete.ts'
 import { DEFAULT_OPTIONS, type Ingest, type IngestOptions } from './ingest.ts'
 import { takeOffer } from './offers.ts'
@@ -50,7 +50,7 @@ function createIngest(context: NodeContext, options: IngestOptions): Ingest {
       .executeTakeFirst()
     return row !== undefined
   })
-  return { context, database, uploads, options }
+  return { context, database, uploads, options, inTurn: oneAtATime() }
 }
 
 function publicRoutes(scope: FastifyInstance, context: NodeContext): void {

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { HttpError, type NodeContext } from '#node/core'
+import { HttpError, sharedWork, type NodeContext } from '#node/core'
 import type { Shelf } from '../serve/index.ts'
 import type { Books } from './ports.ts'
 import { publicRecord } from './public-record.ts'
@@ -23,7 +23,9 @@ export function registerRecord(
   context: NodeContext,
   { books, shelf, logDirectory }: RecordOptions,
 ): void {
-  app.get('/v1/record', async () => publicRecord(context, books, shelf))
+  // It is made from everything that was ever stated, and anyone may ask.
+  const record = sharedWork(async () => JSON.stringify(await publicRecord(context, books, shelf)))
+  app.get('/v1/record', async (_request, reply) => reply.type('application/json').send(await record()))
 
   app.get<{ Params: { '*': string } }>('/log/*', async (request, reply) => {
     const name = request.params['*']
