@@ -4,6 +4,7 @@
  * Starting is recovering: the same lines run after a clean stop and after a kill.
  */
 import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fastify, type FastifyInstance } from 'fastify'
 import { openLlama } from '#adapters/llama'
@@ -15,7 +16,7 @@ import {
   createDiagnostics,
   createStatementStore,
   errorBody,
-  lastingKey,
+  logKey,
   migrate,
   openDatabase,
   startMachine,
@@ -27,6 +28,7 @@ import {
 import { baseDigest } from '#statements'
 import { noteSigner, parseVerifierKey } from '#tlog'
 import { assertBase } from './base-weights.ts'
+import { holdDataFolder } from './data-folder.ts'
 import { createEvidenceKeeper } from './evidence-keeper.ts'
 import { createIntake, ingestMigrations, registerIngest } from './ingest/index.ts'
 import {
@@ -44,10 +46,11 @@ import {
 import { assertAllowed, currentPolicy, readPolicies } from './policies.ts'
 import { manifestLeavesOf, tokensLeavesOf } from './record/party-leaves.ts'
 import { registerRecord } from './record/routes.ts'
-import { createPipeline, memoryFolder } from './run/pipeline.ts'
+import { createPipeline } from './run/pipeline.ts'
 import { registerRuns } from './run/routes.ts'
 import { runMigrations } from './run/tables.ts'
 import { createShelf, registerServing } from './serve/index.ts'
+import { openScratch } from './scratch.ts'
 import type { NodeSettings } from './settings.ts'
 
 export interface RunningNode {
@@ -96,6 +99,10 @@ async function compose(
   })
   if (settings.enforceMeasurement) assertAllowed(policy, measurement, now())
 
+  const lock = await holdDataFolder(settings.data)
+  closers.push(() => lock.release())
+  const scratch = await openScratch(settings.data)
+  closers.push(() => rm(scratch, { recursive: true, force: true }))
   const postgres =
     settings.database === null ? await startEmbeddedPostgres(folder('postgres'), say) : undefined
   if (postgres !== undefined) closers.push(postgres.stop)
@@ -103,10 +110,11 @@ async function compose(
   closers.push(() => database.destroy())
   await migrate(database, coreMigrations, ledgerMigrations, ingestMigrations, runMigrations)
 
-  const logKey = await lastingKey(platform.rootSecret, 'log')
+  const signingKey = await logKey(platform.rootSecret)
   const { origin } = policy.predicate.log
-  const log = await openLog({ directory: folder('log'), origin, signer: noteSigner(origin, logKey), now })
+  const log = await openLog({ directory: folder('log'), origin, signer: noteSigner(origin, signingKey), now })
   closers.push(() => log.close())
+  await assertLogCovers(database, log.size())
   const witnesses = settings.witnesses.map(({ url, key }) => ({ url, key: parseVerifierKey(key) }))
   const publish = async () => {
     try {
@@ -174,7 +182,7 @@ async function compose(
   const shelf = createShelf({
     engine,
     base: { digest: baseDigest(base), tokenizerSha256: base.tokenizer.sha256 },
-    scratch: memoryFolder(),
+    scratch,
   })
   closers.push(() => shelf.close())
   const created = Math.floor(new Date(policy.predicate.issuedAt).getTime() / 1000)
@@ -189,8 +197,8 @@ async function compose(
       python: settings.trainer.python,
       source: join(settings.root, 'trainer'),
       basePath: settings.weights,
-      cache: settings.trainer.cache,
     },
+    scratch,
     refreshEvidence: keeper.refresh,
   })
 
@@ -199,8 +207,8 @@ async function compose(
   registerIngest(app, context, {
     sources: [
       async ({ contributor, key }) => ({
-        manifests: (await manifestLeavesOf(context, contributor)).filter(({ leaf }) => leaf['key'] === key),
-        tokens: (await tokensLeavesOf(context, contributor)).filter(({ leaf }) => leaf['key'] === key),
+        manifests: await manifestLeavesOf(context, contributor, key),
+        tokens: await tokensLeavesOf(context, contributor, key),
         shares: await shareLeavesOf(context, contributor),
         payouts: await payoutLeavesOf(context, contributor),
       }),
@@ -234,6 +242,19 @@ async function keepHouse(context: NodeContext, refreshEvidence: () => Promise<st
     await context.statements.integrate()
   } catch (error) {
     context.diagnostics.error('housekeeping.failed', error)
+  }
+}
+
+/** An index that names leaves the log does not have means that the log was taken away or rolled back. */
+async function assertLogCovers(database: Database, size: number): Promise<void> {
+  const { newest } = await database
+    .selectFrom('statements')
+    .select(({ fn }) => fn.max('leaf_index').as('newest'))
+    .executeTakeFirstOrThrow()
+  if (newest !== null && newest >= size) {
+    throw new Error(
+      `The log holds ${size} entries and the database knows entry ${newest}: files of the log are missing. Restore them.`,
+    )
   }
 }
 

@@ -19,8 +19,8 @@ const settings = z.strictObject({
   policies: z.array(z.string().startsWith('/')).min(1),
   /** The base model's file. */
   weights: z.string().startsWith('/'),
-  /** The trainer's interpreter, and where it keeps the converted base. */
-  trainer: z.strictObject({ python: z.string().startsWith('/'), cache: z.string().startsWith('/') }),
+  /** The trainer's interpreter. */
+  trainer: z.strictObject({ python: z.string().startsWith('/') }),
   witnesses: z.array(z.strictObject({ url: z.url(), key: z.string() })),
   /** SHA-256 of the operator's token. */
   operatorTokenHash: z.string().regex(/^[0-9a-f]{64}$/),

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeHex, encodeHex } from '#bytes'
-import { lastingKey } from '#node/core'
+import { logKey } from '#node/core'
 import { openSimulatedMachine } from '#adapters/simulated-machine'
 import { signingKeyFromSeed, type SigningKey } from '#seal'
 import {
@@ -58,7 +58,7 @@ export async function machineFacts(home: Home, now: () => Date): Promise<Machine
   const [intel, nvidia] = simulator.trustedRoots
   return {
     measurement,
-    logKey: (await lastingKey(platform.rootSecret, 'log')).publicKey,
+    logKey: (await logKey(platform.rootSecret)).publicKey,
     roots: [
       { vendor: 'intel', sha256: intel!.fingerprint, simulated: true },
       { vendor: 'nvidia', sha256: nvidia!.fingerprint, simulated: true },

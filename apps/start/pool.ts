@@ -72,7 +72,7 @@ export async function startNodeService(
     database: process.env['FAIRWEIGHT_DATABASE_URL'] ?? null,
     policies: [home.path('operator', 'policy-1.json')],
     weights,
-    trainer: { python, cache: home.path('cache') },
+    trainer: { python },
     witnesses: [{ url: witness.url, key: witness.vkey }],
     operatorTokenHash: hashToken(operator.token),
     threads: null,

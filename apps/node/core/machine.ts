@@ -1,8 +1,8 @@
 /**
  * Keys of one term and the evidence over them (spec/keyset.md, spec/node-evidence.md).
  *
- * Keys that must survive a restart (pool, ledger, log) come from the root secret; all others are made anew in
- * every term and never leave memory. GPU evidence is taken once a term and again before the policy's maximum
+ * Keys that must survive a restart (pool, ledger, log) come from the root secret, since a successor opens and closes
+ * what a dead term left; all others are made anew in every term and never leave memory. GPU evidence is taken once a term and again before the policy's maximum
  * age; CPU evidence is fresh for each nonce.
  */
 import { randomBytes } from 'node:crypto'
@@ -23,8 +23,6 @@ import type { Platform } from './platform.ts'
 
 type SigningRole = Exclude<Role, 'pool'>
 
-// A successor closes what a dead term left open, so these three outlive a term.
-const LASTING: readonly SigningRole[] = ['ledger', 'log']
 const PER_TERM: readonly SigningRole[] = ['ingest', 'mix', 'train', 'serve', 'mark']
 
 export interface MachineOptions {
@@ -44,11 +42,15 @@ export interface MachineOptions {
 export async function startMachine(options: MachineOptions): Promise<Machine> {
   const { platform, node, term, startedAt, now } = options
   const notAfter = new Date(startedAt.getTime() + options.keysetSeconds * 1000)
+  // The same program under another pool's policy must open and sign nothing of this one.
+  const poolSecret = deriveSecret(platform.rootSecret, `fairweight/pool-secret/v1/${options.pool}`)
+  const ofPool = (label: string) => deriveSecret(poolSecret, label)
   const keys = new Map<SigningRole, SigningKey>()
-  for (const role of LASTING) keys.set(role, await lastingKey(platform.rootSecret, role))
+  keys.set('log', await logKey(platform.rootSecret))
+  keys.set('ledger', await signingKeyFromSeed(ofPool('fairweight/ledger-key/v1')))
   for (const role of PER_TERM) keys.set(role, await signingKeyFromSeed(randomBytes(32)))
   const key = (role: SigningRole) => keys.get(role)!
-  const pool = await sealIdentityFromSeed(deriveSecret(platform.rootSecret, 'fairweight/pool-key/v1'))
+  const pool = await sealIdentityFromSeed(ofPool('fairweight/pool-key/v1'))
   const aciKeyset: AciKeyset = {
     subject: null,
     not_after: Math.floor(notAfter.getTime() / 1000),
@@ -79,7 +81,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     aciKeyset,
     key,
     pool,
-    secret: (purpose) => deriveSecret(platform.rootSecret, `fairweight/node-secret/v1/${purpose}`),
+    secret: (purpose) => ofPool(`fairweight/node-secret/v1/${purpose}`),
     aciQuote: quoteOver,
     async evidence(nonce) {
       const { termNonce, evidence } = await gpus()
@@ -100,12 +102,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   }
 }
 
-/** The log's key of a machine, known before any node ran: a policy and a witness must name it. */
-export async function lastingKey(
-  rootSecret: Bytes,
-  role: 'ledger' | 'log' | SigningRole,
-): Promise<SigningKey> {
-  return signingKeyFromSeed(deriveSecret(rootSecret, `fairweight/${role}-key/v1`))
+/** The log's key of a machine, known before any node ran: a policy names it, and so it cannot follow from the pool. */
+export async function logKey(rootSecret: Bytes): Promise<SigningKey> {
+  return signingKeyFromSeed(deriveSecret(rootSecret, 'fairweight/log-key/v1'))
 }
 
 // GPU attestation is slow and serial, so one answer serves every client until it ages.

@@ -12,16 +12,18 @@ import {
 import { tokensTreeOf } from '../run/pipeline.ts'
 import type { RunTables } from '../run/tables.ts'
 
-/** Manifest leaves of one contributor's receipts. */
+/** Manifest leaves of one of a contributor's receipts, by its digest in the log. */
 export async function manifestLeavesOf(
   context: NodeContext,
   party: string,
+  receipt: string,
 ): Promise<ContributionRecord['manifests']> {
   const database = context.database.withTables<RunTables>()
   const own = await database
     .selectFrom('manifest_leaves')
     .selectAll()
     .where('party', '=', party)
+    .where('key', '=', receipt)
     .orderBy('manifest')
     .execute()
   const trees = new Map<string, SortedTree>()
@@ -45,15 +47,18 @@ export async function manifestLeavesOf(
   }))
 }
 
-/** Leaves of the tokens that were trained on, of one contributor. */
+/** Leaves of the tokens that were trained on, of one of a contributor's receipts. */
 export async function tokensLeavesOf(
   context: NodeContext,
   party: string,
+  receipt: string,
 ): Promise<ContributionRecord['tokens']> {
   const database = context.database.withTables<RunTables>()
   const own = await database.selectFrom('tokens_leaves').selectAll().where('party', '=', party).execute()
   const proven: ContributionRecord['tokens'] = []
   for (const { training, leaf } of own) {
+    const parsed = JSON.parse(leaf) as TokensLeaf
+    if (parsed.key !== receipt) continue
     const { job } = await database
       .selectFrom('runs')
       .select('job')
@@ -69,7 +74,6 @@ export async function tokensLeavesOf(
       job!,
       rows.map((row) => JSON.parse(row.leaf) as TokensLeaf),
     )
-    const parsed = JSON.parse(leaf) as TokensLeaf
     proven.push({
       statement: training,
       leaf: { ...parsed },

@@ -21,6 +21,7 @@ import {
 } from '#statements'
 import { generalWeight, recipeFacts, type TrainingExample } from '#training'
 import type { IntakeSnapshot } from './ports.ts'
+import { assertOwnRun } from './row.ts'
 import type { RunTables } from './tables.ts'
 
 /** Everything that trains, from bundles as they stand at the cut-off. */
@@ -67,7 +68,7 @@ export async function issueManifest(
   composition: Composition,
   snapshot: IntakeSnapshot,
 ): Promise<string> {
-  const previous = (await context.statements.list('manifest')).at(-1)?.digest ?? null
+  const previous = await previousManifest(context, tx)
   const { policy } = context
   const predicate = manifestOf(composition, {
     policy: policy.predicate,
@@ -88,6 +89,21 @@ export async function issueManifest(
   }))
   await tx.withTables<RunTables>().insertInto('manifest_leaves').values(rows).execute()
   return digest
+}
+
+// Anybody's manifest may lie among the statements; ours are those of our runs, finished or not.
+async function previousManifest({ machine }: NodeContext, tx: Tx): Promise<string | null> {
+  const run = await tx
+    .withTables<RunTables>()
+    .selectFrom('runs')
+    .selectAll()
+    .where('manifest', 'is not', null)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (run === undefined) return null
+  assertOwnRun(machine, run)
+  return run.manifest
 }
 
 /** A term that took in nothing stands in the cut-off with 0: that it is missing would not show otherwise. */

@@ -2,11 +2,9 @@
  * A run, from accepted bundles to a served model: requested → mixed → trained → attested → attributed.
  *
  * Each stage ends in one transaction that moves the row on. A node that died in between starts the stage again
- * when it comes up: recovery is the normal way through this file.
+ * when it comes up: recovery is the normal way through this file. A row is believed by its code only (`row.ts`).
  */
 import { rm, writeFile } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { attributionParts, tokensEstimator, type ContributorInput } from '#attribution'
 import { decodeHex, deriveSecret, encodeHex } from '#bytes'
@@ -44,7 +42,8 @@ import {
 } from './mix.ts'
 import type { Intake, ShareBook, TrainedShelf } from './ports.ts'
 import { createProgressBoard, type Progress } from './progress.ts'
-import type { RunRow, RunTables, Stage } from './tables.ts'
+import { assertOwnRun, codeOfRun, RunError, type Run, type RunFacts } from './row.ts'
+import type { RunTables, Stage } from './tables.ts'
 import { clearJob, jobOf, openOutcome, sealOutcome, train, type TrainerPlace } from './train.ts'
 
 export interface PipelineParts {
@@ -53,6 +52,8 @@ export interface PipelineParts {
   readonly shares: ShareBook
   readonly shelf: TrainedShelf
   readonly trainer: TrainerPlace
+  /** A folder in memory, where the machine has one: adapters pass through it. */
+  readonly scratch: string
   /** Makes sure the log holds evidence that is young enough for what is signed next. */
   readonly refreshEvidence: () => Promise<string>
 }
@@ -78,8 +79,6 @@ export interface Pipeline {
   readonly stop: () => Promise<void>
 }
 
-type Run = Omit<RunRow, 'id'> & { readonly id: number }
-
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { context } = parts
   const database: Database<RunTables> = context.database.withTables<RunTables>()
@@ -104,10 +103,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         run = await load(first.id)
       ) {
         if (run.stage === 'attributed') {
-          await offerNewest()
+          await offerNewest(parts)
           board.show({ stage: 'done' })
           return
         }
+        assertOwnRun(context.machine, run)
         await STEPS[run.stage](parts, run, board, stopping.signal)
         await context.statements.integrate()
       }
@@ -125,12 +125,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         ? error.message
         : `The run failed (${(error as { code?: string }).code ?? (error as Error).name}).`
     await database.updateTable('runs').set({ failure }).where('id', '=', id).execute()
-  }
-
-  const offerNewest = async () => {
-    const newest = (await context.statements.list('training-receipt')).at(-1)
-    if (newest === undefined) return
-    await offer(parts, await openStatement(trainingReceipt, newest.envelope))
   }
 
   const viewOf = (run: Run | undefined): RunView | undefined => {
@@ -156,20 +150,22 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       const under = await unfinished()
       if (under !== undefined) return under.id
       const sealed = await sealInput(context, input)
-      const run = await database
-        .insertInto('runs')
-        .values({
-          stage: 'requested',
-          input: sealed,
-          manifest: null,
-          job: null,
-          outcome: null,
-          training: null,
-          attribution: null,
-          failure: null,
-        })
-        .returningAll()
-        .executeTakeFirstOrThrow()
+      const nothing = { manifest: null, job: null, outcome: null, training: null, attribution: null }
+      const fresh = { stage: 'requested' as const, input: sealed, ...nothing, failure: null }
+      const run = await database.transaction().execute(async (tx) => {
+        const { id } = await tx
+          .insertInto('runs')
+          .values({ ...fresh, code: '' })
+          .returning('id')
+          .executeTakeFirstOrThrow()
+        const code = codeOfRun(context.machine, { id, ...fresh })
+        return tx
+          .updateTable('runs')
+          .set({ code })
+          .where('id', '=', id)
+          .returningAll()
+          .executeTakeFirstOrThrow()
+      })
       kick(run)
       return run.id
     },
@@ -181,8 +177,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     },
     async resume() {
       const under = await unfinished()
-      if (under === undefined) await offerNewest()
-      else kick(under)
+      if (under !== undefined) return kick(under)
+      // What is wrong with one model keeps nobody from being paid for another.
+      await offerNewest(parts).catch((error: unknown) =>
+        context.diagnostics.error('model.not-offered', error),
+      )
     },
     async stop() {
       stopping.abort()
@@ -203,7 +202,10 @@ const STEPS: Readonly<Record<Exclude<Stage, 'attributed'>, Step>> = {
   async requested({ context, intake, refreshEvidence }, run, board) {
     board.show({ stage: 'mixing', detail: 'Opening bundles and looking for duplicates' })
     await context.statements.integrate()
+    const atLeast = context.statements.logSize()
     const snapshot = await intake.snapshot()
+    // Rows that are gone must not pass for receipts that came later.
+    if (snapshot.logSize < atLeast) throw new RunError('log-behind', 'the index holds less than the log')
     const { general } = await openInput(context, run.input)
     const composition = composePool(context, snapshot, general)
     assertEnough(context, composition)
@@ -246,7 +248,7 @@ const STEPS: Readonly<Record<Exclude<Stage, 'attributed'>, Step>> = {
     const adapter = outcome.files.find(({ name }) => name === 'adapter.gguf')
     if (adapter === undefined) throw new Error('the outcome has no adapter that can be served')
     const { evaluations: sets } = await openInput(context, run.input)
-    const evaluations = await withAdapter(context, await getSealed(context, adapter.sealed), (model) =>
+    const evaluations = await withAdapter(parts, await getSealed(context, adapter.sealed), (model) =>
       evaluate(context, sets, model, board),
     )
     const evidence = await parts.refreshEvidence()
@@ -283,7 +285,6 @@ const STEPS: Readonly<Record<Exclude<Stage, 'attributed'>, Step>> = {
         context.machine.key('train'),
         { tx },
       )
-      await keepModel(tx, statement, outcome.files)
       await keepTokens(tx, statement.digest, leaves)
       return { stage: 'attested', training: statement.digest }
     })
@@ -294,10 +295,7 @@ const STEPS: Readonly<Record<Exclude<Stage, 'attributed'>, Step>> = {
     const { context, shares } = parts
     board.show({ stage: 'attributing', detail: 'Working out the shares' })
     const { composition, digest } = await recompose(parts, run)
-    const receipt = await openStatement(
-      trainingReceipt,
-      (await context.statements.find(run.training!))!.envelope,
-    )
+    const receipt = await receiptOf(context, run)
     const contributors = await contributorsOf(composition)
     const { attribution: rules, validation } = context.policy.predicate
     const secret = context.machine.secret(`shares/${receipt.digest}`)
@@ -337,7 +335,7 @@ async function move(
   context: NodeContext,
   run: Run,
   from: Stage,
-  work: (tx: Tx) => Promise<Partial<Omit<RunRow, 'id'>>>,
+  work: (tx: Tx) => Promise<Partial<Omit<RunFacts, 'id'>>>,
 ): Promise<void> {
   await context.database.transaction().execute(async (tx) => {
     const runs = tx.withTables<RunTables>()
@@ -348,10 +346,14 @@ async function move(
       .forUpdate()
       .executeTakeFirst()
     if (held?.stage !== from) return
+    // From the run that was checked, and not from its row: that may have been changed since.
+    const { code: _before, failure: _none, ...facts } = run
+    const next = { ...facts, ...(await work(tx)) }
+    const { id, ...columns } = next
     await runs
       .updateTable('runs')
-      .set(await work(tx))
-      .where('id', '=', run.id)
+      .set({ ...columns, code: codeOfRun(context.machine, next) })
+      .where('id', '=', id)
       .execute()
   })
 }
@@ -363,6 +365,10 @@ async function recompose(
 ): Promise<{ composition: Composition; digest: string }> {
   const stored = await context.statements.find(run.manifest!)
   const { predicate, digest } = await openStatement(manifest, stored?.envelope)
+  if (digest !== run.manifest) throw new RunError('run-forged', 'the manifest stored is another one')
+  // What was composed under one policy is not trained, receipted or shared out under another.
+  if (predicate.policy !== context.policy.digest)
+    throw new RunError('policy-changed', 'the policy changed while the run was under way')
   const { general } = await openInput(context, run.input)
   const composition = composePool(context, await intake.snapshot(predicate.cutOff), general)
   if (!isCompositionOf(composition, predicate))
@@ -437,50 +443,56 @@ async function keepTokens(tx: Tx, training: string, leaves: readonly PartyTokens
   await tx.withTables<RunTables>().insertInto('tokens_leaves').values(rows).execute()
 }
 
-async function keepModel(
-  tx: Tx,
-  { predicate }: Statement<TrainingReceipt>,
-  files: readonly { name: string; sha256: string; size: number; sealed: string }[],
-): Promise<void> {
-  const rows = files.map((file) => ({ model: predicate.model.digest, ...file }))
-  await tx
-    .withTables<RunTables>()
-    .insertInto('model_files')
-    .values(rows)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
+/** The statement that a run of ours names, and no other that lies under its digest. */
+async function receiptOf(context: NodeContext, run: Run): Promise<Statement<TrainingReceipt>> {
+  const stored = await context.statements.find(run.training!)
+  const receipt = await openStatement(trainingReceipt, stored?.envelope)
+  if (receipt.digest !== run.training)
+    throw new RunError('run-forged', 'the training receipt stored is another one')
+  return receipt
 }
 
-async function offer({ context, shelf }: PipelineParts, receipt: Statement<TrainingReceipt>): Promise<void> {
-  const { model, finishedAt } = receipt.predicate
-  const row = await context.database
+/** Puts the newest model whose shares are stated on the shelf. Any training receipt may lie in storage: ours do in runs. */
+export async function offerNewest({
+  context,
+  shelf,
+}: Pick<PipelineParts, 'context' | 'shelf'>): Promise<void> {
+  const run = await context.database
     .withTables<RunTables>()
-    .selectFrom('model_files')
+    .selectFrom('runs')
     .selectAll()
-    .where('model', '=', model.digest)
-    .where('name', '=', 'adapter.gguf')
+    .where('stage', '=', 'attributed')
+    .orderBy('id', 'desc')
+    .limit(1)
     .executeTakeFirst()
+  if (run === undefined) return
+  assertOwnRun(context.machine, run)
+  const receipt = await receiptOf(context, run)
+  const { model, finishedAt } = receipt.predicate
+  const { files } = await openOutcome(context, run.outcome!)
+  const made = files.find(({ name }) => name === 'adapter.gguf')
   const expected = model.files.find(({ name }) => name === 'adapter.gguf')
-  if (row === undefined || expected === undefined) throw new Error('the trained model has no adapter on file')
+  if (made === undefined || expected === undefined)
+    throw new Error('the trained model has no adapter on file')
   await shelf.offer({
     name: model.name,
     model: model.digest,
     trainingReceipt: receipt.digest,
-    adapter: { bytes: await getSealed(context, row.sealed), sha256: expected.sha256 },
+    adapter: { bytes: await getSealed(context, made.sealed), sha256: expected.sha256 },
     created: Math.floor(new Date(finishedAt).getTime() / 1000),
   })
 }
 
-/** Loads adapter bytes for the length of `use`. The file is in memory only, where the machine has such a place. */
+/** Loads adapter bytes for the length of `use`. */
 async function withAdapter<T>(
-  context: NodeContext,
+  { context, scratch }: Pick<PipelineParts, 'context' | 'scratch'>,
   bytes: Uint8Array,
   use: (model: LoadedModel) => Promise<T>,
 ): Promise<T> {
-  const path = join(memoryFolder(), scratchName())
-  await writeFile(path, bytes, { mode: 0o600 })
+  const path = join(scratch, scratchName())
   let model: LoadedModel
   try {
+    await writeFile(path, bytes, { mode: 0o600, flag: 'wx' })
     model = await context.engine.load({ adapterPath: path })
   } finally {
     await rm(path, { force: true })
@@ -490,11 +502,6 @@ async function withAdapter<T>(
   } finally {
     await model.close()
   }
-}
-
-/** A folder that never reaches a disk. */
-export function memoryFolder(): string {
-  return existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 }
 
 function trainedName(context: NodeContext): string {

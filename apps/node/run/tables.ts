@@ -20,6 +20,8 @@ export interface RunRow {
   readonly attribution: string | null
   /** Why it cannot go on; null while it can. */
   readonly failure: string | null
+  /** Keyed hash over all of the above but `failure`. */
+  readonly code: string
 }
 
 export interface ManifestLeafRow {
@@ -38,20 +40,11 @@ export interface TokensLeafRow {
   readonly leaf: string
 }
 
-export interface ModelRow {
-  readonly model: string
-  readonly name: string
-  readonly sha256: string
-  readonly size: number
-  readonly sealed: string
-}
-
 // A type and not an interface: Kysely asks for an index signature.
 export type RunTables = {
   runs: RunRow
   manifest_leaves: ManifestLeafRow
   tokens_leaves: TokensLeafRow
-  model_files: ModelRow
 }
 
 export const runMigrations: Migrations = {
@@ -65,7 +58,8 @@ export const runMigrations: Migrations = {
       outcome text,
       training text,
       attribution text,
-      failure text
+      failure text,
+      code text not null
     );
     create unique index one_run_at_a_time on runs ((true)) where stage <> 'attributed' and failure is null;
     create table manifest_leaves (
@@ -84,13 +78,5 @@ export const runMigrations: Migrations = {
       tokens bigint not null,
       leaf text not null,
       primary key (training, digest)
-    );
-    create table model_files (
-      model text not null,
-      name text not null,
-      sha256 text not null,
-      size integer not null,
-      sealed text not null,
-      primary key (model, name)
     );`,
 }

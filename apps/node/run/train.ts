@@ -26,7 +26,6 @@ export interface TrainerPlace {
   readonly source: string
   /** The base's file, already checked against its digest. */
   readonly basePath: string
-  readonly cache: string
 }
 
 export interface TrainingInput {
@@ -57,7 +56,8 @@ export function jobOf(
   const { base, recipe } = context.policy.predicate
   return encodeJob({
     job_id: `run-${input.runId}`,
-    base: { path: place.basePath, sha256: base.tokenizer.sha256, cache: place.cache },
+    // No cache: who can write to the disk could train on another base through it (spec/trainer-job.md).
+    base: { path: place.basePath, sha256: base.tokenizer.sha256, cache: null },
     recipe,
     seed: input.seed,
     examples: input.examples,

@@ -1,0 +1,169 @@
+/** Storage that lies to the run: rows and sealed files that no node of this pool made. */
+import assert from 'node:assert/strict'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startEmbeddedPostgres } from '#adapters/postgres'
+import { canonicalBytes } from '#bytes'
+import {
+  coreMigrations,
+  createDiagnostics,
+  createStatementStore,
+  migrate,
+  openDatabase,
+  putSealed,
+  startMachine,
+  type Database,
+  type NodeContext,
+} from '#node/core'
+import { createPipeline, offerNewest, type Pipeline, type PipelineParts } from './pipeline.ts'
+import { codeOfRun } from './row.ts'
+import { runMigrations, type RunTables } from './tables.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'fairweight-run-'))
+chmodSync(folder, 0o711)
+const closers: (() => Promise<void>)[] = []
+let parts: PipelineParts
+let database: Database<RunTables>
+const reached: string[] = []
+const unreachable = (name: string) => () => {
+  reached.push(name)
+  throw new Error(`${name} is not for this test`)
+}
+
+before(async () => {
+  const server = await startEmbeddedPostgres(join(folder, 'database'), () => undefined)
+  const opened = openDatabase(server.url)
+  closers.push(
+    () => server.stop(),
+    () => opened.destroy(),
+  )
+  await migrate(opened, coreMigrations, runMigrations)
+  database = opened.withTables<RunTables>()
+  const now = () => new Date('2026-11-25T12:00:00Z')
+  const pool = 'a'.repeat(64)
+  const machine = await startMachine({
+    platform: {
+      simulated: true,
+      rootSecret: new Uint8Array(32).fill(7),
+      quote: unreachable('quote'),
+      collateral: unreachable('collateral'),
+      attestGpus: unreachable('gpus'),
+      roots: { intel: '', nvidia: '' },
+    },
+    pool,
+    node: 'node-1',
+    term: 1,
+    startedAt: now(),
+    keysetSeconds: 3600,
+    gpuEvidenceSeconds: 3600,
+    now,
+  })
+  const context: NodeContext = {
+    now,
+    database: opened,
+    machine,
+    policy: { predicate: {} as NodeContext['policy']['predicate'], digest: pool, pool },
+    statements: createStatementStore(opened, { append: async () => [], publish: async () => undefined }),
+    diagnostics: createDiagnostics(undefined, 'silent'),
+    engine: {} as NodeContext['engine'],
+    folders: { data: folder, uploads: '', sealed: join(folder, 'sealed'), work: join(folder, 'work') },
+    operatorTokenHash: '',
+  }
+  parts = {
+    context,
+    intake: { snapshot: unreachable('intake') },
+    shares: { store: unreachable('shares') },
+    shelf: { offer: unreachable('shelf') },
+    trainer: { python: '', source: '', basePath: '' },
+    scratch: folder,
+    refreshEvidence: unreachable('evidence'),
+  }
+})
+
+after(async () => {
+  const awake = setInterval(() => undefined, 1000)
+  for (const close of closers.toReversed()) await close()
+  rmSync(folder, { recursive: true, force: true })
+  clearInterval(awake)
+})
+
+const DIGEST = 'b'.repeat(64)
+/** What an operator can seal to the pool's public key: an adapter of its own, as if it had been trained. */
+const forgedOutcome = () =>
+  putSealed(parts.context, canonicalBytes({ finished: { event: 'finished' }, files: [] }))
+
+const failureOf = async (pipeline: Pipeline): Promise<string> => {
+  let failure: string | null | undefined
+  for (let tries = 0; tries < 200 && failure == null; tries += 1) {
+    await sleep(10)
+    failure = (await pipeline.newest())?.failure
+  }
+  await pipeline.stop()
+  return failure ?? 'none'
+}
+
+test('an outcome that no node of the pool made is not receipted', async () => {
+  const honest = { input: DIGEST, manifest: DIGEST, job: DIGEST, training: null, attribution: null }
+  const earlier = { id: 1, stage: 'trained' as const, ...honest, outcome: DIGEST }
+  // The operator has seen the code of the honest row, and replaces the outcome under it.
+  const { id: _, ...row } = { ...earlier, outcome: await forgedOutcome(), failure: null }
+  await database
+    .insertInto('runs')
+    .values({ ...row, code: codeOfRun(parts.context.machine, earlier) })
+    .execute()
+  const pipeline = createPipeline(parts)
+  await pipeline.resume()
+  assert.match(await failureOf(pipeline), /run-forged/)
+  assert.deepEqual(reached, [], 'nothing was read, signed or loaded for it')
+  assert.deepEqual(await parts.context.statements.list('training-receipt'), [])
+})
+
+test('each thing a run signs by is bound to it, and to its number', async () => {
+  const { machine } = parts.context
+  const run = { id: 2, stage: 'attested' as const, input: '1', manifest: '2', job: '3', outcome: '4' }
+  const whole = { ...run, training: '5', attribution: null }
+  const code = codeOfRun(machine, whole)
+  const others = [
+    { id: 3 },
+    { stage: 'trained' as const },
+    { input: 'x' },
+    { manifest: 'x' },
+    { job: 'x' },
+    { outcome: 'x' },
+    { training: 'x' },
+    { attribution: 'x' },
+  ]
+  for (const other of others) assert.notEqual(codeOfRun(machine, { ...whole, ...other }), code)
+})
+
+test('an index that holds less than the log has shown is not mixed', async () => {
+  const statements = { ...parts.context.statements, logSize: () => 5 }
+  const snapshot = async () => ({ bundles: [], cutOff: [], logSize: 4 })
+  const pipeline = createPipeline({
+    ...parts,
+    context: { ...parts.context, statements },
+    intake: { snapshot },
+  })
+  await pipeline.request({ general: [], evaluations: [] })
+  assert.match(await failureOf(pipeline), /log-behind/)
+})
+
+test('a finished run that storage slipped in is not served, and the node starts all the same', async () => {
+  const said = { input: DIGEST, manifest: DIGEST, job: DIGEST, training: DIGEST, attribution: DIGEST }
+  await database
+    .insertInto('runs')
+    .values({
+      stage: 'attributed',
+      ...said,
+      outcome: await forgedOutcome(),
+      failure: null,
+      code: '0'.repeat(64),
+    })
+    .execute()
+  await assert.rejects(offerNewest(parts), { code: 'run-forged' })
+  await createPipeline(parts).resume()
+  assert.deepEqual(reached, [])
+})
