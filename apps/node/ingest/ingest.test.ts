@@ -431,17 +431,28 @@ test('offers that nobody completes do not fill the node', async () => {
     if (status !== 201) refused = body.error.code
   }
   assert.equal(refused, 'busy')
-  const context = { ...harness.context, now: () => new Date(Date.now() + 8 * 24 * 3600 * 1000) }
+  const after = (hours: number) => ({
+    ...harness.context,
+    now: () => new Date(Date.now() + hours * 3600 * 1000),
+  })
   const { takeOffer } = await import('./offers.ts')
-  const late = await prepare(harness, 18, items('Later'))
-  const uploads = { sweep: async () => undefined } as never
+  const removed: string[] = []
+  const remove = async (id: string) => void removed.push(id)
+  const uploads = { sweep: async () => undefined, remove } as never
   const database = harness.context.database as never
-  const options = { maxBytes: 1, maxWaitingOffers: 40, keepUploadsMs: 7 * 24 * 3600 * 1000 }
-  assert.equal(
-    (await takeOffer({ context, database, uploads, options, inTurn: oneAtATime() }, late.offer.envelope))
-      .statement.digest,
-    late.offer.digest,
-  )
+  const week = 7 * 24 * 3600 * 1000
+  const options = { maxBytes: 1, maxWaitingOffers: 40, holdWhenFullMs: 3600 * 1000, keepUploadsMs: week }
+  const take = async (hours: number, name: string) => {
+    const { offer } = await prepare(harness, 18, items(name))
+    const ingest = { context: after(hours), database, uploads, options, inTurn: oneAtATime() }
+    const { statement } = await takeOffer(ingest, offer.envelope)
+    assert.equal(statement.digest, offer.digest)
+  }
+  await assert.rejects(take(0.5, 'At once'))
+  assert.deepEqual(removed, [])
+  await take(2, 'Soon')
+  assert.equal(removed.length, 1, 'the oldest gave way, with what it had uploaded')
+  await take(8 * 24, 'Later')
 })
 
 test('no plaintext is on disk or in the diagnostics', () => {

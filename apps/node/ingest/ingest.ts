@@ -8,6 +8,8 @@ export interface IngestOptions {
   readonly maxBytes: number
   /** Offers that may wait for their upload at one time. */
   readonly maxWaitingOffers: number
+  /** How long an offer keeps its place where all are taken and another wants one. */
+  readonly holdWhenFullMs: number
   /** How long an unfinished upload is kept. */
   readonly keepUploadsMs: number
 }
@@ -15,6 +17,7 @@ export interface IngestOptions {
 export const DEFAULT_OPTIONS: IngestOptions = {
   maxBytes: 64 * 1024 * 1024,
   maxWaitingOffers: 256,
+  holdWhenFullMs: 3600 * 1000,
   keepUploadsMs: 7 * 24 * 3600 * 1000,
 }
 

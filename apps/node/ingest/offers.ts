@@ -75,7 +75,8 @@ async function openOffer(envelope: unknown): Promise<Statement<Offer>> {
   }
 }
 
-async function assertRoom({ context, database, options, uploads }: Ingest): Promise<void> {
+async function assertRoom(ingest: Ingest): Promise<void> {
+  const { context, database, options, uploads } = ingest
   // An offer that was not completed in time is forgotten, and may be sent again.
   const expired = await database
     .deleteFrom('offers')
@@ -83,11 +84,23 @@ async function assertRoom({ context, database, options, uploads }: Ingest): Prom
     .where('digest', 'not in', database.selectFrom('bundles').select('offer'))
     .executeTakeFirst()
   if (expired.numDeletedRows > 0n) await uploads.sweep()
-  const { waiting } = await database
+  const held = await waitingOffers(ingest)
+  if (held.length < options.maxWaitingOffers) return
+  // Places cost nothing to take, so they are not held for long where others want them: the oldest gives way, and
+  // whoever made it sends it again.
+  const [oldest] = held
+  if (oldest === undefined || oldest.received_at.getTime() > context.now().getTime() - options.holdWhenFullMs)
+    throw refuse('busy')
+  await database.deleteFrom('offers').where('digest', '=', oldest.digest).execute()
+  await uploads.remove(oldest.upload)
+}
+
+function waitingOffers({ database }: Ingest) {
+  return database
     .selectFrom('offers')
     .leftJoin('bundles', 'bundles.offer', 'offers.digest')
     .where('bundles.offer', 'is', null)
-    .select(({ fn }) => fn.countAll<bigint>().as('waiting'))
-    .executeTakeFirstOrThrow()
-  if (waiting >= BigInt(options.maxWaitingOffers)) throw refuse('busy')
+    .select(['offers.digest', 'offers.upload', 'offers.received_at'])
+    .orderBy('offers.received_at')
+    .execute()
 }
