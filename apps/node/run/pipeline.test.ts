@@ -18,6 +18,7 @@ import {
   type Database,
   type NodeContext,
 } from '#node/core'
+import { manifest, type Manifest } from '#statements'
 import { createPipeline, offerNewest, type Pipeline, type PipelineParts } from './pipeline.ts'
 import { codeOfRun } from './row.ts'
 import { runMigrations, type RunTables } from './tables.ts'
@@ -91,6 +92,21 @@ after(async () => {
 })
 
 const DIGEST = 'b'.repeat(64)
+const nothing = { job: null, outcome: null, training: null, attribution: null }
+const noBundles: Omit<Manifest, 'pool' | 'policy'> = {
+  previous: null,
+  composedAt: '2026-11-25T12:00:00Z',
+  cutOff: [],
+  logSize: 0,
+  tree: { root: DIGEST, size: 0 },
+  bundles: { included: 0, excluded: 0, withdrawn: 0 },
+  items: 0,
+  canonicalTokens: 0,
+  duplicates: { exact: 0, near: 0 },
+  general: { root: DIGEST, items: 0, canonicalTokens: 0, weight: 0 },
+  recipe: DIGEST,
+  tokenizer: DIGEST,
+}
 /** What an operator can seal to the pool's public key: an adapter of its own, as if it had been trained. */
 const forgedOutcome = () =>
   putSealed(parts.context, canonicalBytes({ finished: { event: 'finished' }, files: [] }))
@@ -149,6 +165,37 @@ test('an index that holds less than the log has shown is not mixed', async () =>
   })
   await pipeline.request({ general: [], evaluations: [] })
   assert.match(await failureOf(pipeline), /log-behind/)
+})
+
+test('a run is not trained under another policy, or from another manifest, than it was composed by', async () => {
+  const { context } = parts
+  const composed = async (policy: string) => {
+    const predicate = { ...noBundles, pool: context.policy.pool, policy }
+    return (await context.statements.issue(manifest, predicate, context.machine.key('mix'))).digest
+  }
+  const [other, own] = [await composed(DIGEST), await composed(context.policy.digest)]
+  const { envelope } = await context.database
+    .selectFrom('statements')
+    .select('envelope')
+    .where('digest', '=', other)
+    .executeTakeFirstOrThrow()
+  const run = async (named: string) => {
+    const facts = { stage: 'mixed' as const, input: DIGEST, manifest: named, ...nothing }
+    const { id } = await database
+      .insertInto('runs')
+      .values({ ...facts, failure: null, code: '' })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    const code = codeOfRun(context.machine, { id, ...facts })
+    await database.updateTable('runs').set({ code }).where('id', '=', id).execute()
+    const pipeline = createPipeline(parts)
+    await pipeline.resume()
+    return failureOf(pipeline)
+  }
+  assert.match(await run(other), /policy-changed/)
+  await context.database.updateTable('statements').set({ envelope }).where('digest', '=', own).execute()
+  assert.match(await run(own), /run-forged/)
+  assert.deepEqual(reached, [])
 })
 
 test('a finished run that storage slipped in is not served, and the node starts all the same', async () => {
