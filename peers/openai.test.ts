@@ -51,7 +51,7 @@ test('openai for JavaScript reads a stream with its usage and never sees the mar
     stream_options: { include_usage: true },
   })
   let text = ''
-  let usage: OpenAI.CompletionUsage | null | undefined
+  let usage: { completion_tokens: number; total_tokens: number } | null | undefined
   let reason: string | null | undefined
   for await (const chunk of stream) {
     text += chunk.choices[0]?.delta.content ?? ''

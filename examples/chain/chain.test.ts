@@ -12,7 +12,7 @@ import { after, test } from 'node:test'
 import { readPublicRecord, openStatement, manifest, usageClose } from '#statements'
 import { findLeaks } from './leaks.ts'
 import { makeSmallPool } from './pool.ts'
-import { startOnce, waitFor, type StartedRun } from './start.ts'
+import { freePort, startOnce, waitFor, type StartedRun } from './start.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'fairweight-chain-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -23,12 +23,13 @@ test(
   { timeout: 300_000 },
   async () => {
     const home = join(folder, 'undisturbed')
-    const first = startOnce(home, pool, 18_484)
+    const port = await freePort()
+    const first = startOnce(home, pool, port)
     assert.equal(await first.ended, 0, first.output())
     assert.match(first.output(), /SIMULATED/)
     const before = callsOf(home)
     assert.equal(before.length, 30)
-    const again = startOnce(home, pool, 18_484)
+    const again = startOnce(home, pool, port)
     assert.equal(await again.ended, 0, again.output())
     assert.deepEqual(callsOf(home), before)
     assert.deepEqual(await findLeaks(home), [])
@@ -40,6 +41,7 @@ test(
   { timeout: 600_000 },
   async () => {
     const home = join(folder, 'killed')
+    const port = await freePort()
     const points: readonly [string, (run: StartedRun) => boolean][] = [
       ['in upload', () => hasFile(home, 'node/uploads')],
       ['in mix', (run) => run.output().includes('Mixing')],
@@ -50,13 +52,13 @@ test(
     ]
     const acknowledged = new Set<string>()
     for (const [name, seen] of points) {
-      const run = startOnce(home, pool, 18_485)
+      const run = startOnce(home, pool, port)
       assert.ok(await waitFor(run, () => seen(run)), `${name} was not reached:\n${run.output()}`)
       run.killAll()
       await run.ended
       for (const path of acknowledgedBy(home)) acknowledged.add(path)
     }
-    const last = startOnce(home, pool, 18_485)
+    const last = startOnce(home, pool, port)
     assert.equal(await last.ended, 0, last.output())
 
     for (const path of acknowledged) assert.ok(existsSync(join(home, path)), `${path} is gone`)

@@ -1,11 +1,24 @@
 /** Runs `fairweight start --once` as a process group of its own, so that a test can kill all of it at once. */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SmallPool } from './pool.ts'
 
 const root = join(import.meta.dirname, '..', '..')
+
+/** A port that nobody uses now. */
+export async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+}
 
 export interface StartedRun {
   readonly output: () => string

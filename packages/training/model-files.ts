@@ -5,6 +5,7 @@
  * plain names are taken out of it.
  */
 import { decodeUtf8, sha256Hex, type Bytes } from '#bytes'
+import type { Envelope } from '#seal'
 import { modelDigest, type FileEntry } from '#statements'
 
 export interface ModelFile extends FileEntry {
@@ -55,5 +56,15 @@ export function modelSigningStatement(name: string, files: readonly FileEntry[])
       serialization: { method: 'files', hash_type: 'sha256', allow_symlinks: false, ignore_paths: [] },
       resources: sorted.map((file) => ({ name: file.name, algorithm: 'sha256', digest: file.sha256 })),
     },
+  }
+}
+
+/** The signed statement in the Sigstore bundle that OpenSSF model signing writes as `model.sig`. */
+export function modelSigningBundle(envelope: Envelope): Record<string, unknown> {
+  const { payload, payloadType, signatures } = envelope
+  return {
+    mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+    verificationMaterial: { publicKey: { hint: signatures[0]?.keyid ?? '' }, tlogEntries: [] },
+    dsseEnvelope: { payload, payloadType, signatures },
   }
 }

@@ -9,7 +9,7 @@ import {
   type ContributionRecord,
   type TokensLeaf,
 } from '#statements'
-import { tokensTreeOf } from '../run/pipeline.ts'
+import { tokensTree } from '../run/tokens.ts'
 import type { RunTables } from '../run/tables.ts'
 
 /** Manifest leaves of one of a contributor's receipts, by its digest in the log. */
@@ -69,7 +69,7 @@ export async function tokensLeavesOf(
       .select('leaf')
       .where('training', '=', training)
       .execute()
-    const tree = tokensTreeOf(
+    const tree = tokensTree(
       context,
       job!,
       rows.map((row) => JSON.parse(row.leaf) as TokensLeaf),

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { HttpError, sharedWork, type NodeContext } from '#node/core'
+import type { RunTables } from '../run/tables.ts'
 import type { Shelf } from '../serve/index.ts'
 import type { Books } from './ports.ts'
 import { publicRecord } from './public-record.ts'
@@ -42,6 +43,18 @@ export function registerRecord(
     const cache = name === 'checkpoint' ? 'no-cache' : 'public, max-age=31536000, immutable'
     const type = name === 'checkpoint' ? 'text/plain; charset=utf-8' : 'application/octet-stream'
     return reply.header('cache-control', cache).type(type).send(createReadStream(path))
+  })
+
+  app.get<{ Params: { digest: string } }>('/v1/record/models/:digest', async (request, reply) => {
+    const found = await context.database
+      .withTables<RunTables>()
+      .selectFrom('model_signatures')
+      .select('bundle')
+      .where('model', '=', request.params.digest)
+      .executeTakeFirst()
+    if (found === undefined)
+      throw new HttpError(404, 'not_found', 'No model of this digest was trained here.')
+    return reply.type('application/json').send(found.bundle)
   })
 
   app.get('/healthz', async () => ({

@@ -19,10 +19,10 @@ export async function evaluate(
   const base = await context.engine.load({})
   const total = sets.reduce((sum, { questions }) => sum + 2 * questions.length, 0)
   let done = 0
-  const count = async (model: LoadedModel, questions: readonly Question[], detail: string) => {
+  const count = async (model: LoadedModel, questions: readonly Question[]) => {
     let right = 0
     for (const question of questions) {
-      board.show({ stage: 'evaluating', detail, done: (done += 1), total, unit: 'questions' })
+      board.show({ stage: 'evaluating', done: (done += 1), total, unit: 'questions' })
       if (isRight(await answer(context.engine, model, question.question, context), question)) right += 1
     }
     return right
@@ -30,8 +30,8 @@ export async function evaluate(
   try {
     const results: Evaluation[] = []
     for (const { set, questions } of sets) {
-      const before = await count(base, questions, 'Asking the base model')
-      const after = await count(trained, questions, 'Asking the trained model')
+      // One thread each, side by side.
+      const [before, after] = await Promise.all([count(base, questions), count(trained, questions)])
       results.push({ set, commitment: questionsDigest(questions), asked: questions.length, before, after })
     }
     return results

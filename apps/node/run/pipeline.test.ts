@@ -19,7 +19,9 @@ import {
   type NodeContext,
 } from '#node/core'
 import { manifest, type Manifest } from '#statements'
-import { createPipeline, offerNewest, type Pipeline, type PipelineParts } from './pipeline.ts'
+import { offerNewest } from './adapter.ts'
+import { createPipeline, type Pipeline } from './pipeline.ts'
+import type { PipelineParts } from './ports.ts'
 import { codeOfRun } from './row.ts'
 import { runMigrations, type RunTables } from './tables.ts'
 

@@ -40,11 +40,18 @@ export interface TokensLeafRow {
   readonly leaf: string
 }
 
+/** An OpenSSF model-signing bundle: it proves itself by the train key that evidence names. */
+export interface ModelSignatureRow {
+  readonly model: string
+  readonly bundle: string
+}
+
 // A type and not an interface: Kysely asks for an index signature.
 export type RunTables = {
   runs: RunRow
   manifest_leaves: ManifestLeafRow
   tokens_leaves: TokensLeafRow
+  model_signatures: ModelSignatureRow
 }
 
 export const runMigrations: Migrations = {
@@ -78,5 +85,9 @@ export const runMigrations: Migrations = {
       tokens bigint not null,
       leaf text not null,
       primary key (training, digest)
+    );
+    create table model_signatures (
+      model text primary key,
+      bundle text not null
     );`,
 }

@@ -1,0 +1,64 @@
+/** From training receipt to shares, by the policy's method (spec/attribution.md). */
+import { attributionParts, tokensEstimator, type ContributorInput } from '#attribution'
+import { deriveSecret, encodeHex } from '#bytes'
+import type { Composition } from '#mixing'
+import { attribution, formatTime } from '#statements'
+import { receiptOf } from './adapter.ts'
+import { included } from './mix.ts'
+import { move, recompose } from './move.ts'
+import type { Step } from './ports.ts'
+
+/** Receipt → shares. */
+export const attributeRun: Step = async (parts, run, board) => {
+  const { context, shares } = parts
+  board.show({ stage: 'attributing', detail: 'Working out the shares' })
+  const { composition, digest } = await recompose(parts, run)
+  const receipt = await receiptOf(context, run)
+  const contributors = await contributorsOf(composition)
+  const { attribution: rules, validation } = context.policy.predicate
+  const secret = context.machine.secret(`shares/${receipt.digest}`)
+  const made = attributionParts(
+    { contributors, tokenWeight: rules.tokenWeight, cap: rules.cap },
+    {
+      salt: (party) => encodeHex(deriveSecret(secret, `salt/${party}`)),
+      orderKey: deriveSecret(secret, 'order'),
+    },
+  )
+  await parts.refreshEvidence()
+  await move(context, run, 'attested', async (tx) => {
+    const predicate = {
+      pool: context.policy.pool,
+      policy: context.policy.digest,
+      manifest: digest,
+      training: receipt.digest,
+      model: receipt.predicate.model.digest,
+      attributedAt: formatTime(context.now()),
+      method: rules.method,
+      validation: validation.commitment,
+      fidelity: 'not-measured' as const,
+      ...made.predicate,
+    }
+    const statement = await context.statements.issue(attribution, predicate, context.machine.key('train'), {
+      tx,
+    })
+    await shares.store(tx, statement.digest, made)
+    return { stage: 'attributed', attribution: statement.digest }
+  })
+  board.show({ stage: 'serving', detail: 'Loading the trained model' })
+}
+
+async function contributorsOf(composition: Composition): Promise<ContributorInput[]> {
+  const bundles = included(composition)
+  const names = [...new Set(bundles.map(({ contributor }) => contributor))]
+  const scores = await tokensEstimator.scores(names)
+  return names.map((contributor) => {
+    const own = bundles.filter((bundle) => bundle.contributor === contributor)
+    const canonicalTokens = own.reduce((sum, { leaf }) => sum + leaf.canonicalTokens, 0)
+    return {
+      contributor,
+      canonicalTokens,
+      score: scores.get(contributor) ?? null,
+      tieBreak: own[0]!.receiptDigest,
+    }
+  })
+}
