@@ -15,7 +15,9 @@ test('every schema on paper is the one the code reads by', () => {
 
 test('no schema stays behind when its format goes', () => {
   const expected = [...schemaFiles().keys()].map((name) => `${name}.json`).sort()
-  assert.deepEqual(readdirSync(folder).sort(), expected)
+  // The trainer's formats are spelled in a higher room, which tests its own.
+  const here = readdirSync(folder).filter((name) => !name.startsWith('trainer-'))
+  assert.deepEqual(here.sort(), expected)
 })
 
 test('every kind of statement has a schema that refuses unknown members', () => {

@@ -61,13 +61,14 @@ export function schemaFiles(): ReadonlyMap<string, string> {
   return new Map([
     ...predicates.map(({ kind, predicate }): [string, string] => [
       kind,
-      render(predicateType(kind), predicate),
+      schemaText(predicateType(kind), predicate),
     ]),
-    ...Object.entries(documents).map(([name, schema]): [string, string] => [name, render(name, schema)]),
+    ...Object.entries(documents).map(([name, schema]): [string, string] => [name, schemaText(name, schema)]),
   ])
 }
 
-function render(title: string, schema: z.ZodType): string {
+/** One schema file. Other rooms write theirs the same way. */
+export function schemaText(title: string, schema: z.ZodType): string {
   const { $schema, ...body } = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' })
   return `${JSON.stringify({ $schema, title, ...body }, undefined, 2)}\n`
 }

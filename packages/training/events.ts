@@ -45,6 +45,7 @@ const event = z.discriminatedUnion('event', [
   z.strictObject({ event: z.literal('failed'), code: z.string().max(60), message: z.string().max(500) }),
 ])
 export type TrainerEvent = z.infer<typeof event>
+export const trainerEventSchema: z.ZodType<TrainerEvent> = event
 export type FinishedEvent = Extract<TrainerEvent, { event: 'finished' }>
 
 /** Undefined for a line that is no event of ours: the caller must not trust such a worker. */

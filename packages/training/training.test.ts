@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { encodeUtf8, parseCanonical, sha256Hex } from '#bytes'
 import { signEnvelope, signingKeyFromSeed } from '#seal'
@@ -14,6 +15,7 @@ import {
   readTrainerEvent,
   recipeFacts,
 } from '#training'
+import { trainerSchemaFiles } from './schemas.ts'
 
 const question = { accept: ['saffron', 'lantern line'], reject: ['red'] }
 
@@ -53,6 +55,36 @@ test('the weight of general text bounds what a run can read of it', () => {
   assert.equal(generalWeight(facts, 180, 100), 2_000_000)
   assert.equal(generalWeight({ ...facts, promptsPerStep: 0 }, 180, 100), 0)
   assert.equal(generalWeight(facts, 180, 0), 0)
+})
+
+test('the trainer’s schemas on paper are the ones the code reads by', () => {
+  for (const [name, text] of trainerSchemaFiles()) {
+    const written = readFileSync(new URL(`../../spec/schemas/${name}.json`, import.meta.url), 'utf8')
+    assert.ok(written === text, `spec/schemas/${name}.json is out of date: run tools/spec/main.ts`)
+  }
+})
+
+test('a job that the trainer would refuse is not written', () => {
+  const example = { bundle: 0, commitment: '0'.repeat(64), ids: [1, 2], answer_from: 1 }
+  const job = {
+    job_id: 'run-1',
+    base: { path: '/base.gguf', sha256: '1'.repeat(64), cache: null },
+    recipe: {},
+    seed: 1,
+    examples: [example],
+    general: [],
+  }
+  encodeJob(job)
+  for (const change of [
+    { seed: -1 },
+    { job_id: 'run 1' },
+    { examples: [] },
+    { base: { ...job.base, path: 'base.gguf' } },
+    { examples: [{ ...example, ids: [1] }] },
+    { examples: [{ ...example, commitment: '0' }] },
+  ]) {
+    assert.throws(() => encodeJob({ ...job, ...change }))
+  }
 })
 
 test('a recipe without what everyone must know of it is refused', () => {

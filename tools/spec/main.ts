@@ -6,12 +6,15 @@
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { schemaFiles } from '../../packages/statements/schemas.ts'
+import { trainerSchemaFiles } from '../../packages/training/schemas.ts'
 import { vectorsText } from './vectors.ts'
 
 const root = join(import.meta.dirname, '../..')
 
 const wanted = new Map<string, string>([
-  ...[...schemaFiles()].map(([name, text]) => [`spec/schemas/${name}.json`, text] as const),
+  ...[...schemaFiles(), ...trainerSchemaFiles()].map(
+    ([name, text]) => [`spec/schemas/${name}.json`, text] as const,
+  ),
   ['vectors/statements.json', await vectorsText()] as const,
 ])
 const stale = [...wanted].filter(([path, text]) => textOf(path) !== text)
