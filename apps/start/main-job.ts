@@ -21,7 +21,7 @@ import {
 import { contribute, fetchStatement, readContributors, type StatementOfContributor } from './contributors.ts'
 import { writeJson, type Home } from './home.ts'
 import { machineFacts, openOperator, openPolicy } from './operator.ts'
-import { operatorClient } from './operator-client.ts'
+import { operatorClient, type OperatorClient } from './operator-client.ts'
 import { isAllowed, startNodeService, startWitness } from './pool.ts'
 import { trainPool } from './run.ts'
 import { runCommand } from '../service/children.ts'
@@ -109,7 +109,8 @@ export async function start(options: StartOptions): Promise<number> {
     )
     await screen.step('Closing the period and paying out', async () => {
       await client.post('/v1/operator/closes')
-      await client.post('/v1/operator/payouts')
+      const { payouts } = await client.post('/v1/operator/payouts')
+      await keepBankFiles(home, client, payouts as string[])
     })
     // Where the program is not the policy's, contributors refuse to talk to it, and that is right.
     const stated = (fetch: () => Promise<StatementOfContributor>) =>
@@ -162,10 +163,18 @@ function anchorsOf({ digest, predicate }: Statement<Policy>): Anchors {
   }
 }
 
+/** The operator's files for the bank, one a payout. */
+async function keepBankFiles(home: Home, client: OperatorClient, payouts: readonly string[]): Promise<void> {
+  for (const digest of payouts) {
+    const csv = await client.text(`/v1/operator/payouts/${digest}.csv`)
+    await writeFile(home.path('operator', `payout-${digest.slice(0, 16)}.csv`), csv, { mode: 0o600 })
+  }
+}
+
 async function earn(
   home: Home,
   url: string,
-  client: ReturnType<typeof operatorClient>,
+  client: OperatorClient,
   report: Parameters<Parameters<Screen['step']>[1]>[0],
 ): Promise<void> {
   const questions = (await readFile(join(home.example, 'questions.jsonl'), 'utf8'))

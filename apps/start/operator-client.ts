@@ -4,6 +4,7 @@ import type { RunView } from '../node/run/pipeline.ts'
 export interface OperatorClient {
   readonly post: (path: string, body?: unknown) => Promise<Readonly<Record<string, unknown>>>
   readonly get: <T>(path: string) => Promise<T>
+  readonly text: (path: string) => Promise<string>
   /** Undefined where there is no such thing. */
   readonly find: <T>(path: string) => Promise<T | undefined>
 }
@@ -27,6 +28,11 @@ export function operatorClient(url: string, token: string): OperatorClient {
       return read(response)
     },
     get: async (path) => read(await fetch(`${url}${path}`, { headers })),
+    async text(path) {
+      const response = await fetch(`${url}${path}`, { headers })
+      if (!response.ok) throw new Error(`the node answered ${response.status}`)
+      return response.text()
+    },
     async find(path) {
       const response = await fetch(`${url}${path}`, { headers })
       return response.status === 404 ? undefined : read(response)
