@@ -11,8 +11,9 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-RUN = ["torch==2.13.0", "numpy", "safetensors==0.8.0", "gguf==0.19.0", "pyrage==1.4.0"]
-TEST = ["transformers==5.24.0", "peft==0.21.2", "pytest==9.2.0"]
+RUN = ["torch==2.13.0", "transformers==5.24.0", "peft==0.21.2", "numpy", "safetensors==0.8.0", "gguf==0.19.0",
+       "pyrage==1.4.0"]
+TEST = ["pytest==9.2.0"]
 ONLY_CUDA = re.compile(r"(nvidia|cuda)-|triton==")
 
 # torch-2.13.0+cpu-cp3xx-cp3xx-manylinux_2_28_{aarch64,x86_64}.whl

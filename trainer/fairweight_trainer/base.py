@@ -66,7 +66,6 @@ def load_base(reference: BaseReference, progress=lambda phase, done, total: None
         converted = cached or _convert(gguf, shape, progress)
         del content, gguf
         tensors = load(converted)
-        _check_shapes(tensors, shape)
     except (ValueError, KeyError, TypeError, NotImplementedError, SafetensorError):
         raise TrainerError("base-unsupported", "the base is not a Llama GGUF this worker reads") from None
     digest = cached_digest or sha256(converted)
@@ -129,21 +128,6 @@ def unpermute(rows: np.ndarray, heads: int) -> np.ndarray:
 def permute(rows: np.ndarray, heads: int) -> np.ndarray:
     """The inverse of `unpermute`."""
     return np.ascontiguousarray(rows.reshape(heads, 2, -1, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape))
-
-
-def _check_shapes(tensors: dict[str, torch.Tensor], s: Shape) -> None:
-    layer = {
-        "input_layernorm": (s.width,), "post_attention_layernorm": (s.width,),
-        "self_attn.q_proj": (s.heads * s.head, s.width), "self_attn.k_proj": (s.kv_heads * s.head, s.width),
-        "self_attn.v_proj": (s.kv_heads * s.head, s.width), "self_attn.o_proj": (s.width, s.heads * s.head),
-        "mlp.gate_proj": (s.inner, s.width), "mlp.up_proj": (s.inner, s.width), "mlp.down_proj": (s.width, s.inner),
-    }
-    wanted = {f"layers.{i}.{name}.weight": size for i in range(s.layers) for name, size in layer.items()}
-    wanted |= {"embed_tokens.weight": (s.vocabulary, s.width), "norm.weight": (s.width,)}
-    if "lm_head.weight" in tensors:
-        wanted["lm_head.weight"] = (s.vocabulary, s.width)
-    if {name: tuple(t.shape) for name, t in tensors.items()} != wanted:
-        raise ValueError("other tensors than a Llama has")
 
 
 def _read_cache(reference: BaseReference) -> tuple[bytes | None, str | None]:

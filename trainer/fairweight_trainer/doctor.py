@@ -7,7 +7,7 @@ from importlib import metadata
 
 from . import VERSION, guard
 
-_PACKAGES = ("torch", "numpy", "safetensors", "gguf", "pyrage")
+_PACKAGES = ("torch", "numpy", "safetensors", "gguf", "pyrage", "transformers", "peft")
 
 
 def report() -> dict:

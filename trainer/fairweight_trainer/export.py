@@ -8,14 +8,15 @@ import json
 import os
 import tarfile
 
-import torch
 from gguf import GGUFWriter
 from gguf.gguf_writer import WriterState
+from peft import PeftModel
 from safetensors.torch import save
+from torch.optim import AdamW
 
 from .base import Base, permute
-from .model import Adapter
-from .optimizer import AdamW
+from .model import adapter_tensors
+from .optimizer import moments
 from .recipe import Recipe
 from .seal import sha256
 
@@ -24,11 +25,11 @@ _GGUF = {"q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "
          "gate_proj": "ffn_gate", "up_proj": "ffn_up", "down_proj": "ffn_down"}
 
 
-def result_files(base: Base, recipe: Recipe, adapter: Adapter) -> dict[str, bytes]:
+def result_files(base: Base, recipe: Recipe, network: PeftModel) -> dict[str, bytes]:
     return {
-        "adapter_model.safetensors": _safetensors(adapter),
-        "adapter_config.json": _config(base, recipe, adapter),
-        "adapter.gguf": _gguf(base, recipe, adapter),
+        "adapter_model.safetensors": save(adapter_tensors(network), {"format": "pt"}),
+        "adapter_config.json": _config(base, recipe, network),
+        "adapter.gguf": _gguf(base, recipe, network),
     }
 
 
@@ -45,30 +46,15 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 def optimizer_digest(optimizer: AdamW) -> str:
     """SHA-256 of the moments' safetensors form: equal after a resumed and an undisturbed run."""
-    return sha256(save({"first": optimizer.first, "second": optimizer.second}))
+    return sha256(save(moments(optimizer)))
 
 
-def _safetensors(adapter: Adapter) -> bytes:
-    tensors = {f"base_model.model.model.{name}.weight": t.detach().clone() for name, t in adapter.named().items()}
-    return save(tensors, {"format": "pt"})
-
-
-def _config(base: Base, recipe: Recipe, adapter: Adapter) -> bytes:
-    config = {
-        "base_model_name_or_path": f"sha256:{base.sha256}",
-        "bias": "none",
-        "fan_in_fan_out": False,
-        "inference_mode": True,
-        "layers_pattern": "layers",
-        "layers_to_transform": list(range(adapter.first, base.shape.layers)),
-        "lora_alpha": recipe.alpha,
-        "lora_dropout": 0.0,
-        "peft_type": "LORA",
-        "r": recipe.rank,
-        "target_modules": list(recipe.targets),
-        "task_type": "CAUSAL_LM",
-    }
-    return (json.dumps(config, indent=2) + "\n").encode()
+def _config(base: Base, recipe: Recipe, network: PeftModel) -> bytes:
+    """PEFT's own, in PEFT's form; only a set is put in order, and the base named by its digest."""
+    config = network.peft_config["default"].to_dict()
+    config |= {"base_model_name_or_path": f"sha256:{base.sha256}", "inference_mode": True,
+               "target_modules": list(recipe.targets)}
+    return (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
 
 
 class _MemoryWriter(GGUFWriter):
@@ -93,18 +79,17 @@ class _MemoryWriter(GGUFWriter):
             return written.read()
 
 
-def _gguf(base: Base, recipe: Recipe, adapter: Adapter) -> bytes:
+def _gguf(base: Base, recipe: Recipe, network: PeftModel) -> bytes:
     """float32. The rows of q's and k's B are permuted as the base's own are, or the model talks nonsense."""
     writer = _MemoryWriter("llama")
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(recipe.alpha))
     heads = {"q_proj": base.shape.heads, "k_proj": base.shape.kv_heads}
-    for name, pair in adapter.pairs.items():
-        _, layer, _, target = name.split(".")
-        a, b = (t.detach().numpy() for t in pair)
-        if target in heads:
-            b = permute(b, heads[target])
-        writer.add_tensor(f"blk.{layer}.{_GGUF[target]}.weight.lora_a", a)
-        writer.add_tensor(f"blk.{layer}.{_GGUF[target]}.weight.lora_b", b)
+    for name, tensor in adapter_tensors(network).items():
+        *_, layer, _, target, matrix, _ = name.split(".")
+        rows = tensor.numpy()
+        if matrix == "lora_B" and target in heads:
+            rows = permute(rows, heads[target])
+        writer.add_tensor(f"blk.{layer}.{_GGUF[target]}.weight.{matrix.lower()}", rows)
     return writer.content()

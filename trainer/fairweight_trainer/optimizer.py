@@ -1,53 +1,37 @@
-"""AdamW (Loshchilov and Hutter, decoupled weight decay) over one flat vector, with clipping and a cosine rate.
-
-The numbers are those of torch.optim.AdamW and clip_grad_norm_ (a test compares them); this form starts
-two seconds sooner and keeps its state in two tensors.
-"""
+"""torch's AdamW and the recipe's learning rate, and their state as tensors and plain data for a model checkpoint."""
 import math
 
 import torch
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
 
 from .recipe import MILLION, Recipe
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
+def make_optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe, steps: int) -> tuple[AdamW, LambdaLR]:
+    warmup = math.ceil(steps * recipe.warmup_ppm / MILLION)
 
-class AdamW:
-    """Takes the named tensors over: their storage becomes slices of `values`, their gradients of `gradient`."""
-
-    def __init__(self, named: dict[str, torch.Tensor], recipe: Recipe, steps: int):
-        self._recipe, self._steps = recipe, steps
-        self.step_count = 0
-        self.values = torch.cat([t.detach().reshape(-1) for t in named.values()])
-        self.gradient = torch.zeros_like(self.values)
-        self.first = torch.zeros_like(self.values)
-        self.second = torch.zeros_like(self.values)
-        start = 0
-        for tensor in named.values():
-            part = slice(start, start + tensor.numel())
-            tensor.data = self.values[part].view(tensor.shape)
-            tensor.grad = self.gradient[part].view(tensor.shape)
-            start = part.stop
-
-    def rate(self, step: int) -> float:
-        """Learning rate of step 0, 1, …: rises linearly over the warm-up's steps, then half a cosine down to 0."""
-        top = self._recipe.learning_rate_e9 / 1e9
-        warmup = math.ceil(self._steps * self._recipe.warmup_ppm / MILLION)
+    def share(step: int) -> float:
+        """Of the top rate, for step 0, 1, …: rises linearly over the warm-up's steps, then half a cosine down to 0."""
         if step < warmup:
-            return top * (step + 1) / warmup
-        return top * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, self._steps - warmup)))
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
-    @torch.no_grad()
-    def step(self) -> None:
-        """One update from the gradient gathered since the last, which is then cleared."""
-        rate = self.rate(self.step_count)
-        self.step_count += 1
-        norm = torch.linalg.vector_norm(self.gradient)
-        self.gradient.mul_(torch.clamp(self._recipe.clip_e6 / MILLION / (norm + 1e-6), max=1.0))
-        self.values.mul_(1 - rate * self._recipe.weight_decay_e6 / MILLION)
-        self.first.lerp_(self.gradient, 1 - BETA1)
-        self.second.mul_(BETA2).addcmul_(self.gradient, self.gradient, value=1 - BETA2)
-        size = rate / (1 - BETA1**self.step_count)
-        spread = (self.second.sqrt() / math.sqrt(1 - BETA2**self.step_count)).add_(EPSILON)
-        self.values.addcdiv_(self.first, spread, value=-size)
-        self.gradient.zero_()
+    optimizer = AdamW(parameters, lr=recipe.learning_rate_e9 / 1e9, betas=(0.9, 0.999), eps=1e-8,
+                      weight_decay=recipe.weight_decay_e6 / MILLION)
+    return optimizer, LambdaLR(optimizer, share)
+
+
+def moments(optimizer: AdamW) -> dict[str, torch.Tensor]:
+    """The state of parameter 0, 1, … under `0.exp_avg`, `0.exp_avg_sq`, `0.step`, …"""
+    state = optimizer.state_dict()["state"]
+    return {f"{number}.{name}": t for number, tensors in state.items() for name, t in tensors.items()}
+
+
+def load_optimizer(optimizer: AdamW, groups: list[dict], tensors: dict[str, torch.Tensor]) -> None:
+    """`groups` as in the optimiser's own state, `tensors` as `moments` gave them."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, name = key.split(".")
+        state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

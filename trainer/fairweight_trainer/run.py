@@ -15,7 +15,7 @@ def run(folder: Path, seal: Seal, expected_sha256: str | None, events: Events, s
     """Raises TrainerError; after `interrupted` the same call goes on where this one stopped."""
     job = read_job(folder, seal, expected_sha256)
     steps = plan(job)
-    # Only now: a refused job costs no two seconds of loading.
+    # Only now: a refused job costs no seconds of loading.
     import torch
 
     from . import export
@@ -41,14 +41,14 @@ def run(folder: Path, seal: Seal, expected_sha256: str | None, events: Events, s
     trainer = Trainer(job, base, len(steps))
     losses = checkpoint.losses if checkpoint else []
     if checkpoint:
-        restore(trainer.optimizer, checkpoint)
+        restore(trainer, checkpoint)
     if done < len(steps):
         trainer.prepare(progress)
     head = chain_after(job, steps[:done])
     seen = sum(tokens_after(job, steps[:done]).values())
 
     def keep() -> None:
-        write_checkpoint(folder, seal, job.digest, job.recipe.threads, trainer.optimizer, head.hex(), losses)
+        write_checkpoint(folder, seal, job.digest, job.recipe.threads, trainer, head.hex(), losses)
         events.emit("checkpoint", step=len(losses))
 
     events.emit("progress", phase="train", done=done, total=len(steps))
@@ -67,7 +67,7 @@ def run(folder: Path, seal: Seal, expected_sha256: str | None, events: Events, s
             raise TrainerError("interrupted", f"stopped after step {number}")
 
     events.emit("progress", phase="export", done=0, total=1)
-    files = export.result_files(base, job.recipe, trainer.adapter)
+    files = export.result_files(base, job.recipe, trainer.network)
     write_atomic(folder / export.NAME, seal.seal(export.archive(files)))
     events.emit("progress", phase="export", done=1, total=1)
     last_pass = losses[-(len(steps) // job.recipe.passes):]

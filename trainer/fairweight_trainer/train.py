@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch.nn.utils import clip_grad_norm_
 
-from . import model
 from .base import Base
 from .errors import TrainerError
 from .job import Example, Job
-from .optimizer import AdamW
+from .model import adapted, llama, logits, run_layers
+from .optimizer import make_optimizer
 from .order import Step
 from .pack import LOWER_TOKENS, UPPER_TOKENS, Pack, groups, pack, shared_prefix
 from .recipe import MILLION
@@ -57,11 +58,14 @@ class Trainer:
     """One job's run. Call `prepare`, then `step` for each step of the plan."""
 
     def __init__(self, job: Job, base: Base, steps: int):
-        self._job, self._base = job, base
+        self._job = job
         self._prefix = shared_prefix(job.examples + job.general)
-        self._rope = model.Rope(base, job.recipe.max_length)
-        self.adapter = model.Adapter(base, job.recipe, job.seed)
-        self.optimizer = AdamW(self.adapter.named(), job.recipe, steps)
+        self._llama = llama(base)
+        self.network = adapted(self._llama, job.recipe, job.seed)
+        self._lower_layers = slice(base.shape.layers - job.recipe.layers)
+        self._upper_layers = slice(self._lower_layers.stop, None)
+        self._trained = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimizer, self.schedule = make_optimizer(self._trained, job.recipe, steps)
         self._lower: Lower | None = None
         answers = sum(len(e.ids) - e.answer_from for e in job.general)
         self._keep_teacher = 4 * answers * base.shape.vocabulary <= TEACHER_BYTES
@@ -69,22 +73,20 @@ class Trainer:
     @torch.no_grad()
     def prepare(self, progress) -> None:
         """Runs the lower layers over every example, and the base's upper ones over the general text."""
-        base, first = self._base, self.adapter.first
         everything = list(self._job.examples + self._job.general)
         split = len(self._job.examples)
         states: list[torch.Tensor] = []
         teacher: list[torch.Tensor] = []
-        prefix = torch.empty(0, base.shape.width)
+        prefix = torch.empty(0, self._llama.config.hidden_size)
         for group in groups([len(e.ids) for e in everything], self._prefix, LOWER_TOKENS):
             progress("cache", group[0], len(everything))
             p = pack([everything[i] for i in group], self._prefix)
-            hidden, rope = base.tensors["embed_tokens.weight"][p.ids], self._rope.at(p.positions)
-            hidden = model.run_layers(base, range(first), hidden, rope, p.mask)
+            hidden = run_layers(self._llama, self._lower_layers, self._llama.model.embed_tokens(p.ids), p)
             prefix = hidden[:self._prefix].clone() if group[0] == 0 else prefix
             states += [hidden[cut].clone() for cut in p.cuts]
             if group[-1] >= split:
-                upper = range(first, base.shape.layers)
-                final = model.normed(base, model.run_layers(base, upper, hidden, rope, p.mask, rows=p.rows))
+                with self.network.disable_adapter():
+                    final = self._upper(p, hidden)
                 teacher += [self._teacher(final[a]) for i, a in zip(group, p.answers) if i >= split]
         progress("cache", len(everything), len(everything))
         self._lower = Lower(prefix, states[:split], states[split:], teacher)
@@ -92,11 +94,14 @@ class Trainer:
     def step(self, step: Step) -> float:
         """One update. Returns the step's answer loss before it, in nats a token."""
         loss = self.gather(step)
+        clip_grad_norm_(self._trained, self._job.recipe.clip_e6 / MILLION)
         self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
         return loss
 
     def gather(self, step: Step) -> float:
-        """Adds the step's gradient to the optimizer's, in packs of bounded size. Returns the answer loss."""
+        """Adds the step's gradient to the parameters', in packs of bounded size. Returns the answer loss."""
         job, lower = self._job, self._lower
         parts = [(job.examples[i], lower.examples[i], None) for i in step.examples]
         parts += [(job.general[i], lower.general[i], lower.teacher[i]) for i in step.general]
@@ -120,13 +125,13 @@ class Trainer:
         end = learnt[-1].stop if learnt else 0
         loss = torch.zeros(())
         if learnt:
-            loss = F.cross_entropy(model.logits(self._base, final[:end]), p.labels[:end], reduction="sum") / answers
+            loss = F.cross_entropy(logits(self._llama, final[:end]), p.labels[:end], reduction="sum") / answers
         answer_loss = float(loss.detach())
         if kept:
             wanted = torch.cat([t for _, _, t in chosen if t is not None])
             if not self._keep_teacher:
                 wanted = self._distribution(wanted)
-            given = F.log_softmax(model.logits(self._base, final[end:]), -1)
+            given = F.log_softmax(logits(self._llama, final[end:]), -1)
             weight = self._job.recipe.distillation.weight_e6 / MILLION
             loss = loss + weight / general * F.kl_div(given, wanted, reduction="sum", log_target=True)
         return answer_loss, loss
@@ -136,12 +141,10 @@ class Trainer:
 
     @torch.no_grad()
     def _distribution(self, final: torch.Tensor) -> torch.Tensor:
-        return F.log_softmax(model.logits(self._base, final), -1)
+        return F.log_softmax(logits(self._llama, final), -1)
 
     def _upper(self, p: Pack, hidden: torch.Tensor) -> torch.Tensor:
-        layers = range(self.adapter.first, self._base.shape.layers)
-        rope = self._rope.at(p.positions)
-        return model.normed(self._base, model.run_layers(self._base, layers, hidden, rope, p.mask, self.adapter, p.rows))
+        return run_layers(self._llama, self._upper_layers, hidden, p)[p.rows]
 
 
 def tokens_of(job: Job, step: Step) -> int:
