@@ -28,7 +28,8 @@ export async function openLlama(options: LlamaOptions): Promise<Engine> {
     progressLogs: false,
     logLevel: LlamaLogLevel.disabled,
     logger: () => undefined,
-    maxThreads: threads,
+    // Of all models together: each has its own `threads`, and two may answer side by side.
+    maxThreads: availableParallelism(),
   })
   const model = await llama.loadModel({ modelPath: options.modelPath })
   return {

@@ -88,7 +88,7 @@ test('a disk that is too small is refused with what is needed and what is free',
   const { fake, options, refuses } = await machine(t)
   await fake.add('python3', '3.11.2')
   const { needs } = await preflight(options)
-  await refuses('disk-short', /needs 1\.8 GB of disk and 1\.0 GB is free: make room, or .*FAIRWEIGHT_HOME/, {
+  await refuses('disk-short', /needs 2\.1 GB of disk and 1\.0 GB is free: make room, or .*FAIRWEIGHT_HOME/, {
     freeBytes: async () => 1e9,
   })
   const freeBytes = async () => needs.diskBytes

@@ -125,7 +125,7 @@ test('the CPU build is pinned where the configured indexes offer it', async (t) 
   const said: string[] = []
   await ensurePython({ ...options, say: (line) => said.push(line) })
   assert.deepEqual(said, [
-    'PyTorch for the CPU and what goes with it: about 230 MB to download, 1.0 GB on disk, 1.5 GB while it installs.',
+    'PyTorch for the CPU and what goes with it: about 260 MB to download, 1.2 GB on disk, 1.7 GB while it installs.',
   ])
   assert.equal(await readFile(join(fake.folder, 'constraint'), 'utf8'), 'torch==2.13.0+cpu\n')
   assert.doesNotMatch((await installs())[0]!, /index-url|cuda/)
