@@ -31,10 +31,18 @@ export class TrainerFailure extends Error {
   }
 }
 
+// A worker that was asked to stop looks up between two steps, and not at all while its libraries load. Killed, it goes
+// on from its last model checkpoint, so nobody waits longer than this for a better one.
+const PATIENCE_MS = 4000
+
 /** Resolves with the worker's last event. Throws {@link TrainerFailure}; the same call then goes on where it stopped. */
 export async function runTrainer(options: TrainerOptions): Promise<FinishedEvent> {
   const child = start(options)
-  const stop = () => child.kill('SIGTERM')
+  let patience: NodeJS.Timeout | undefined
+  const stop = () => {
+    child.kill('SIGTERM')
+    patience = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
+  }
   options.signal?.addEventListener('abort', stop, { once: true })
   try {
     child.stdio[3]?.on('error', () => undefined)
@@ -50,6 +58,7 @@ export async function runTrainer(options: TrainerOptions): Promise<FinishedEvent
     throw new TrainerFailure('worker-died', `the trainer ended with status ${status} and no result`)
   } finally {
     options.signal?.removeEventListener('abort', stop)
+    clearTimeout(patience)
     child.kill('SIGKILL')
   }
 }
