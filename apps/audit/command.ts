@@ -7,7 +7,7 @@ import { runAudit, type AuditPorts } from './run.ts'
 interface AuditOptions {
   readonly offline?: string
   readonly anchors?: string
-  readonly receipts: readonly string[]
+  readonly receipts?: readonly string[]
   readonly json?: true
 }
 
@@ -25,22 +25,17 @@ const PORTS: AuditPorts = {
 }
 
 export function registerAudit(program: Command, ports: AuditPorts = PORTS): void {
-  const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value]
+  const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
   program
     .command('audit')
     .description('check a pool that you do not trust: 0 nothing failed, 1 something failed, 2 could not tell')
     .argument('[url]', 'the pool’s address')
     .option('--offline <folder>', 'an exported folder instead; nothing crosses the network')
     .option('--anchors <file>', 'what you know of the pool from elsewhere')
-    .option(
-      '--receipts <folder>',
-      'contribution and call records to find in the pool (repeatable)',
-      collect,
-      [],
-    )
+    .option('--receipts <folder>', 'contribution and call records to find in the pool (repeatable)', collect)
     .option('--json', 'the result as one JSON object')
     .action(async (url: string | undefined, options: AuditOptions) => {
-      const { offline, anchors, receipts, json } = options
+      const { offline, anchors, receipts = [], json } = options
       const args = {
         ...(url !== undefined && { url }),
         ...(offline !== undefined && { offline }),

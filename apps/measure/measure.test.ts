@@ -86,5 +86,5 @@ test('--files lists what is measured, --json is one object', async (t) => {
 test('a folder that is no checkout is refused', async (t) => {
   const root = await checkout(t)
   await rm(join(root, 'packages'), { recursive: true })
-  await assert.rejects(command(root), { code: 'ENOENT' })
+  await assert.rejects(command(root), { code: 'commander.error', message: /is no checkout of Fairweight/ })
 })

@@ -31,8 +31,14 @@ export function registerMeasure(program: Command, ports: MeasurePorts = PORTS): 
     .argument('[dir]', 'the checkout', ports.root)
     .option('--json', 'as one JSON object')
     .option('--files', 'list the measured files with their SHA-256')
-    .action(async (dir: string, options: Options) => {
-      const measured = await measureCheckout(resolve(dir))
+    .action(async (dir: string, options: Options, command: Command) => {
+      const directory = resolve(dir)
+      const measured = await measureCheckout(directory).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+        return command.error(
+          `${directory} is no checkout of Fairweight: ${error.path ?? 'a part'} is missing`,
+        )
+      })
       ports.write(options.json ? asJson(measured, options) : asText(measured, options))
     })
 }
