@@ -99,6 +99,10 @@ export async function runCommand(
     err.push(line)
     options.onLine?.(line)
   })
+  // Where this process stops early, nothing of it goes on alone.
+  const end = () => void child.kill()
+  process.once('exit', end)
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  process.off('exit', end)
   return { code, stdout: out.join('\n'), stderr: err.join('\n') }
 }

@@ -15,9 +15,16 @@ export interface Base {
   readonly path: string
 }
 
-export async function pinnedBase(home: string, python: string, report: Report): Promise<Base> {
+/** Throws where it cannot be fetched, or where `signal` stopped it. */
+export async function pinnedBase(
+  home: string,
+  python: string,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Base> {
   const { name, file, sha256, size } = baseModel
-  return { name, file: { name: file, sha256, size }, path: await ensureWeights({ home, python, report }) }
+  const path = await ensureWeights({ home, python, report, signal })
+  return { name, file: { name: file, sha256, size }, path }
 }
 
 /** A GGUF of one's own; its digest goes into the policy like any other. */

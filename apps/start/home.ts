@@ -1,7 +1,8 @@
-/** Where everything of `npm start` lies: one folder, so that `--fresh` can take it away. */
+/** Where everything of `npm start` lies: one folder that one start at a time has, and that `--fresh` can empty. */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { lockDirectory, LogFilesError, makeFolder, type Lock } from '#adapters/tlog-files'
 
 export interface Home {
   readonly root: string
@@ -12,14 +13,46 @@ export interface Home {
   readonly path: (...parts: string[]) => string
 }
 
+/** What runs leave in the data folder; the rest was downloaded and is pinned by hash, or is not ours. */
+export const RUN_FOLDERS = [
+  'auditor',
+  'buyers',
+  'contributors',
+  'diagnostics',
+  'machine',
+  'node',
+  'operator',
+  'witness',
+] as const
+
 /** The data folder: `FAIRWEIGHT_HOME`, or `.fairweight` in the checkout. */
 export function openHome(
   checkout: string,
   environment: Readonly<Record<string, string | undefined>>,
   example = join(checkout, 'examples', 'meadow'),
 ): Home {
-  const root = resolve(environment['FAIRWEIGHT_HOME'] ?? join(checkout, '.fairweight'))
+  // An empty name is no name: it would make the current folder the one that `--fresh` empties.
+  const root = resolve(environment['FAIRWEIGHT_HOME'] || join(checkout, '.fairweight'))
   return { root, checkout, example: resolve(example), path: (...parts) => join(root, ...parts) }
+}
+
+/** Throws where another start has the folder. */
+export async function holdHome({ root }: Home): Promise<Lock> {
+  await makeFolder(root)
+  try {
+    return lockDirectory(root)
+  } catch (error) {
+    if (!(error instanceof LogFilesError)) throw error
+    throw new Error(
+      `Fairweight is running on ${root} already: stop it first, or name another folder in FAIRWEIGHT_HOME and another port with --port.`,
+      { cause: error },
+    )
+  }
+}
+
+/** For who holds the folder. */
+export async function removeRuns(home: Home): Promise<void> {
+  for (const name of RUN_FOLDERS) await rm(home.path(name), { recursive: true, force: true })
 }
 
 /** A small JSON file that was written whole, or undefined. */

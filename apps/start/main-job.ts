@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lockDirectory, makeFolder } from '#adapters/tlog-files'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Anchors, Policy, Statement } from '#statements'
 import {
   buyerNames,
@@ -19,14 +19,14 @@ import {
   type Buyer,
 } from './buyers.ts'
 import { contribute, fetchStatement, readContributors, type StatementOfContributor } from './contributors.ts'
-import { writeJson, type Home } from './home.ts'
+import { holdHome, removeRuns, writeJson, type Home } from './home.ts'
 import { machineFacts, openOperator, openPolicy } from './operator.ts'
 import { operatorClient, type OperatorClient } from './operator-client.ts'
 import { isAllowed, startNodeService, startWitness } from './pool.ts'
 import { trainPool } from './run.ts'
-import { runCommand } from '../service/children.ts'
+import { runCommand, type Service } from '../service/children.ts'
 import type { Screen } from './screen/index.ts'
-import { ensurePython, preflight } from './setup/index.ts'
+import { ensurePython, preflight, SetupError } from './setup/index.ts'
 import { namedBase, pinnedBase } from './base.ts'
 import { newestTraining, summary } from './summary.ts'
 
@@ -47,107 +47,159 @@ export interface StartOptions {
 
 const NOTHING_STATED: StatementOfContributor = { share: 0, paid: 0n, items: 0, canonicalTokens: 0 }
 
-/** The exit code: the audit's, or 0 after serving. */
+/** The exit code of who was asked to stop before the work was done, as shells have it. */
+export const STOPPED = 130
+
+/** The exit code: the audit's, 0 after serving, or {@link STOPPED}. */
 export async function start(options: StartOptions): Promise<number> {
-  const { home, screen, port } = options
-  await preflight({
-    home: home.root,
-    port,
-    python: options.python === null,
-    weights: options.weights === null,
-  })
-  if (options.fresh) await rm(home.root, { recursive: true, force: true })
-  await makeFolder(home.root)
-  const lock = lockDirectory(home.root)
+  const { home, screen } = options
+  await assertReady(options)
+  const lock = await holdHome(home)
+  const stop = new AbortController()
   const closers: (() => Promise<void>)[] = []
+  const lost = watchServices(home)
   try {
-    const python =
-      options.python ??
-      (await screen.step('Setting up the training environment', async (report) => {
-        const source = join(home.checkout, 'trainer')
-        return (await ensurePython({ home: home.root, source, tests: false, report, say: screen.say })).python
-      }))
-    const base = await screen.step('Fetching the base model', (report) =>
-      options.weights === null ? pinnedBase(home.root, python, report) : namedBase(options.weights),
-    )
-
-    const now = () => new Date()
-    const operator = await openOperator(home)
-    const machine = await machineFacts(home, now)
-    const witness = await startWitness(home, machine)
-    closers.push(witness.stop)
-    const policy = await openPolicy(home, operator, machine, witness.facts, base, now())
-    const allowed = isAllowed(policy.predicate, machine)
-    if (!allowed) {
-      screen.say(
-        'The program that is installed is not the one that the policy allows. It runs all the same, and A2 will be red: that is what the audit is for.',
-      )
-    }
-    await writeJson(home.path('auditor', 'anchors.json'), anchorsOf(policy))
-    const node = await screen.step('Starting the confidential node (SIMULATED hardware)', () =>
-      startNodeService(home, operator, policy, witness, machine, { python, weights: base.path, port }),
-    )
-    closers.push(node.stop)
-    const client = operatorClient(node.url, operator.token)
-
-    const contributors = await readContributors(home)
-    const gave = await screen.step(
-      'Contributing: five contributors verify the node, seal and upload',
-      async (report) => {
-        const all = []
-        for (const [at, who] of contributors.entries()) {
-          report({ done: at, total: contributors.length, unit: 'contributors', detail: who.name })
-          all.push(await contribute(home, node.url, policy.digest, who))
-        }
-        return all
-      },
-    )
-
-    await trainPool(home, client, (title, work) => screen.step(title, work))
-    await screen.step('Earning: three buyers make 30 paid calls', (report) =>
-      earn(home, node.url, client, report),
-    )
-    await screen.step('Closing the period and paying out', async () => {
-      await client.post('/v1/operator/closes')
-      const { payouts } = await client.post('/v1/operator/payouts')
-      await keepBankFiles(home, client, payouts as string[])
-    })
-    // Where the program is not the policy's, contributors refuse to talk to it, and that is right.
-    const stated = (fetch: () => Promise<StatementOfContributor>) =>
-      allowed ? fetch() : fetch().catch(() => NOTHING_STATED)
-    const statements = await screen.step('Contributors fetch and verify their statements', async (report) => {
-      const all = []
-      for (const [at, who] of contributors.entries()) {
-        report({ done: at, total: contributors.length, unit: 'contributors', detail: who.name })
-        all.push(await stated(() => fetchStatement(home, node.url, policy.digest, who)))
-      }
-      return all
-    })
-    const audited = await screen.step('Auditing, as a stranger would', () => audit(home, node.url))
-    screen.say(
-      summary({
-        contributors: contributors.map((who, at) => ({ who, gave: gave[at]!, stated: statements[at]! })),
-        training: await newestTraining(node.url),
-        url: node.url,
-        home: home.root,
-        environment: await writeEnvironment(home, node.url),
-      }),
-    )
-    screen.say(`\n${audited.text}`)
-    screen.say(
-      `\nTimes\n${screen
-        .timings()
-        .map(({ title, seconds }) => `  ${seconds.toFixed(1).padStart(6)} s  ${title}`)
-        .join('\n')}`,
-    )
-    if (options.once) return audited.code
-    screen.say(`\nServing at ${node.url}/v1 (an OpenAI base URL). Ctrl-C stops it; run again to go on.`)
-    await Promise.race([options.stopped, node.ended])
+    if (options.fresh) await removeRuns(home)
+    const stopped = options.stopped.then(() => stop.abort())
+    const work = workThrough(options, closers, lost.watch, stop.signal).catch(lost.explain)
+    const done = await Promise.race([work, stopped, lost.first])
+    if (done === undefined) return STOPPED
+    if (options.once) return done.code
+    screen.say(`\nServing at ${done.url}/v1 (an OpenAI base URL). Ctrl-C stops it; run again to go on.`)
+    await Promise.race([stopped, lost.first])
     return 0
   } finally {
     for (const close of closers.toReversed()) await close()
     lock.release()
   }
+}
+
+/** What is told where a service ends that nobody asked to. */
+function watchServices(home: Home) {
+  const { promise, reject } = Promise.withResolvers<never>()
+  promise.catch(() => undefined)
+  const say = (name: string) =>
+    `The ${name} ended by itself: ${home.path('diagnostics')} may say why. Run this again and it goes on where it was.`
+  return {
+    /** Rejects when the first one has ended. */
+    first: promise,
+    watch: (name: string, { ended }: Service) => void ended.then(() => reject(new Error(say(name)))),
+    /** Throws that rather than what came of it, such as a refused connection. */
+    explain: async (consequence: unknown): Promise<never> => {
+      await Promise.race([promise, sleep(300)])
+      throw consequence
+    },
+  }
+}
+
+/** Throws, with nothing changed, where something is missing or in the way. */
+async function assertReady({ home, port, python, weights }: StartOptions): Promise<void> {
+  // What the first run leaves, the converted base model most of all; later ones add little.
+  const spareBytes = existsSync(home.path('cache')) ? 100e6 : 700e6
+  try {
+    await preflight({ home: home.root, port, python: python === null, weights: weights === null, spareBytes })
+  } catch (error) {
+    // A second start on one folder is told so, and not that some program has the port.
+    const busy = error instanceof SetupError && error.code === 'port-busy'
+    if (busy && existsSync(home.root)) (await holdHome(home)).release()
+    throw error
+  }
+}
+
+interface Done {
+  /** The audit's. */
+  readonly code: number
+  readonly url: string
+}
+
+async function workThrough(
+  options: StartOptions,
+  closers: (() => Promise<void>)[],
+  watch: (name: string, service: Service) => void,
+  signal: AbortSignal,
+): Promise<Done> {
+  const { home, screen, port } = options
+  const python =
+    options.python ??
+    (await screen.step('Setting up the training environment', async (report) => {
+      const source = join(home.checkout, 'trainer')
+      return (await ensurePython({ home: home.root, source, tests: false, report, say: screen.say, signal }))
+        .python
+    }))
+  const base = await screen.step('Fetching the base model', (report) =>
+    options.weights === null ? pinnedBase(home.root, python, report, signal) : namedBase(options.weights),
+  )
+
+  const now = () => new Date()
+  const operator = await openOperator(home)
+  const machine = await machineFacts(home, now)
+  const witness = await startWitness(home, machine)
+  closers.push(witness.stop)
+  watch('witness', witness)
+  const policy = await openPolicy(home, operator, machine, witness.facts, base, now())
+  const allowed = isAllowed(policy.predicate, machine)
+  if (!allowed) {
+    screen.say(
+      'The program that is installed is not the one that the policy allows. It runs all the same, and A2 will be red: ' +
+        'that is what the audit is for. With --fresh a new pool starts, whose policy allows it.',
+    )
+  }
+  await writeJson(home.path('auditor', 'anchors.json'), anchorsOf(policy))
+  const node = await screen.step('Starting the confidential node (SIMULATED hardware)', () =>
+    startNodeService(home, operator, policy, witness, machine, { python, weights: base.path, port }),
+  )
+  closers.push(node.stop)
+  watch('node', node)
+  const client = operatorClient(node.url, operator.token)
+
+  const contributors = await readContributors(home)
+  const gave = await screen.step('Contributing: verify, seal, upload', async (report) => {
+    const all = []
+    for (const [at, who] of contributors.entries()) {
+      report({ done: at, total: contributors.length, unit: 'contributors', detail: who.name })
+      all.push(await contribute(home, node.url, policy.digest, who))
+    }
+    return all
+  })
+
+  await trainPool(home, client, (title, work) => screen.step(title, work))
+  await screen.step('Earning: 30 paid calls by three buyers', (report) =>
+    earn(home, node.url, client, report),
+  )
+  await screen.step('Closing the period and paying out', async () => {
+    await client.post('/v1/operator/closes')
+    const { payouts } = await client.post('/v1/operator/payouts')
+    await keepBankFiles(home, client, payouts as string[])
+  })
+  // Where the program is not the policy's, contributors refuse to talk to it, and that is right.
+  const stated = (fetch: () => Promise<StatementOfContributor>) =>
+    allowed ? fetch() : fetch().catch(() => NOTHING_STATED)
+  const statements = await screen.step('Contributors verify what they are paid', async (report) => {
+    const all = []
+    for (const [at, who] of contributors.entries()) {
+      report({ done: at, total: contributors.length, unit: 'contributors', detail: who.name })
+      all.push(await stated(() => fetchStatement(home, node.url, policy.digest, who)))
+    }
+    return all
+  })
+  const audited = await screen.step('Auditing, as a stranger would', () => audit(home, node.url))
+  screen.say(
+    summary({
+      contributors: contributors.map((who, at) => ({ who, gave: gave[at]!, stated: statements[at]! })),
+      training: await newestTraining(node.url),
+      url: node.url,
+      home: home.root,
+      environment: await writeEnvironment(home, node.url),
+    }),
+  )
+  screen.say(`\n${audited.text}`)
+  screen.say(
+    `\nTimes\n${screen
+      .timings()
+      .map(({ title, seconds }) => `  ${seconds.toFixed(1).padStart(6)} s  ${title}`)
+      .join('\n')}`,
+  )
+  return { code: audited.code, url: node.url }
 }
 
 /** What an auditor of the example is told by other ways than the node. */

@@ -44,7 +44,9 @@ export function cut(line: string, width: number): string {
 }
 
 function factsOf({ done, total, unit, perSecond }: StepState) {
-  if (done === undefined) return { share: '', amount: '', rate: '', left: '' }
+  // Nothing done, of nobody knows how much of what: that tells nothing.
+  if (done === undefined || (done === 0 && unit === '' && !total))
+    return { share: '', amount: '', rate: '', left: '' }
   const fraction = fractionOf(done, total)
   // From next to nothing, next to nothing can be told; and an estimate may be reached before the end.
   const tellable = fraction !== undefined && fraction >= 0.02 && fraction < 1

@@ -82,6 +82,28 @@ test('a failed step says so, and the error passes through', async () => {
   assert.equal(isTicking(), false)
 })
 
+test('a step that ends because somebody asked to stop has not failed', async () => {
+  for (const [isTerminal, last] of [
+    [false, 'Trying: stopped after 2.0 s'],
+    [true, '- Trying  stopped after 2.0 s'],
+  ] as const) {
+    const { screen, written, pass } = testScreen({ isTerminal, stopping: () => true })
+    const stopping = screen.step('Trying', async () => {
+      pass(2000)
+      throw new Error('the service is gone')
+    })
+    await assert.rejects(stopping)
+    assert.equal(shown(written).at(-1), last)
+  }
+})
+
+test('nothing done of nobody knows how much is not told', () => {
+  const state = { title: 'T', unit: '', detail: 'preparing', perSecond: undefined, seconds: 3 }
+  assert.equal(liveLine({ ...state, done: 0, total: undefined }, '*', 80), '* T  3.0 s  preparing')
+  assert.equal(liveLine({ ...state, done: 0, total: 0 }, '*', 80), '* T  3.0 s  preparing')
+  assert.match(liveLine({ ...state, done: 0, total: 9 }, '*', 80), /0 % {2}0 of 9/)
+})
+
 test('on a terminal each running step has one live line, and finished ones and said ones stay above', async () => {
   const { screen, written, pass } = testScreen({ isTerminal: true, columns: () => 100 })
   let seen: string[] = []

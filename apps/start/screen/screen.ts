@@ -38,6 +38,8 @@ export interface ScreenOptions {
   readonly columns?: () => number | undefined
   /** Default: on a terminal, unless the environment says NO_COLOR. */
   readonly color?: boolean
+  /** Whether somebody asked to stop: a step that ends then has not failed. */
+  readonly stopping?: () => boolean
   /** Calls `work` again and again until the returned function is called. Default: a timer. */
   readonly every?: (periodMs: number, work: () => void) => () => void
 }
@@ -124,11 +126,13 @@ export function createScreen(options: ScreenOptions): Screen {
     const seconds = (now() - step.startedMs) / 1000
     finished.push({ title: step.title, seconds })
     const duration = formatSeconds(seconds)
+    const stopped = options.stopping?.() === true
+    const outcome = stopped ? 'stopped' : 'failed'
     if (isTerminal) {
-      const mark = succeeded ? paint.green('✔') : paint.red('✖')
-      const rest = `${step.title}  ${succeeded ? duration : `failed after ${duration}`}`
-      write(`${mark} ${cut(rest, width() - 2)}`)
-    } else write(`${step.title}: ${succeeded ? 'done in' : 'failed after'} ${duration}`)
+      const mark = succeeded ? paint.green('✔') : stopped ? '-' : paint.red('✖')
+      const rest = succeeded ? duration : `${outcome} after ${duration}`
+      write(`${mark} ${cut(`${step.title}  ${rest}`, width() - 2)}`)
+    } else write(`${step.title}: ${succeeded ? 'done in' : `${outcome} after`} ${duration}`)
   }
 
   /** One line that stays, above those that move. */

@@ -1,4 +1,4 @@
-export type { SetupErrorCode } from './errors.ts'
+export { SetupError, type SetupErrorCode } from './errors.ts'
 export { preflight, type Preflight, type PreflightOptions } from './preflight.ts'
 export { ensurePython, type EnsurePythonOptions } from './python.ts'
 export { baseModel, ensureWeights, type EnsureWeightsOptions } from './weights.ts'

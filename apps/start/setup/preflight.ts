@@ -100,9 +100,13 @@ async function checkPort(port: number): Promise<void> {
   }
   const why =
     failure.code === 'EADDRINUSE' ? 'is used by another program' : `cannot be used (${failure.code})`
-  throw new SetupError('port-busy', `Port ${port} ${why}: stop that program or choose another port.`, {
-    cause: failure,
-  })
+  throw new SetupError(
+    'port-busy',
+    `Port ${port} ${why}: stop that program or choose another port with --port.`,
+    {
+      cause: failure,
+    },
+  )
 }
 
 async function checkNetwork(
