@@ -74,13 +74,14 @@ export async function contribute(
   const node = new NodeClient(options.pool, ports)
   const payee = readPayee(options.payee)
   const columns = readColumns(options.columns)
-  const trusted = await ports.appraiseNode({
+  const asked = {
     node,
     policy: readPolicyDigest(options.policy),
     anchors: await readAnchorsFile(options.anchors),
     nonce: ports.random(32),
     at: ports.now(),
-  })
+  }
+  const trusted = await ports.step('Checking the node and its evidence', () => ports.appraiseNode(asked))
   sayTrusted(trusted, ports)
   const files = await readFiles(paths, columns)
   const items = files.flatMap((file) => file.items.map(({ item }) => item))
@@ -96,6 +97,7 @@ export async function contribute(
     return resultOf(work, kept, true)
   }
   let pending = await home.readJson<Pending>(pendingName(content))
+  const resumed = pending !== undefined
   if (pending === undefined) {
     await showWhatLeaves(files, work)
     await assertAgreed(options.yes === true, ports)
@@ -103,7 +105,7 @@ export async function contribute(
   } else {
     ports.say('Going on with what was begun earlier.')
   }
-  return resultOf(work, await carryOut(work, pending), false)
+  return resultOf(work, await carryOut(work, pending, resumed), false)
 }
 
 interface Work {
@@ -184,12 +186,12 @@ async function makeOffer(
 }
 
 /** From an offer that is written down to a receipt that is kept. */
-async function carryOut(work: Work, begun: Pending): Promise<Kept> {
+async function carryOut(work: Work, begun: Pending, resumed: boolean): Promise<Kept> {
   const pending = await rememberKeysets(work, begun)
   const { node, home, content, trusted, ports } = work
   const statement = await openStatement(offer, pending.offer)
-  const sealed = await sealedFile(work, pending, statement)
-  const answer = await receive(work, statement, sealed)
+  const sealed = await ports.step('Sealing', () => sealedFile(work, pending, statement))
+  const answer = await receive(work, statement, sealed, resumed)
   const receipt = await openReceipt(answer.receipt.envelope, {
     offer: statement.predicate,
     offerDigest: statement.digest,
@@ -197,7 +199,7 @@ async function carryOut(work: Work, begun: Pending): Promise<Kept> {
     keysets: pending.keysets,
   })
   const size = Math.max(answer.offer.leafIndex, answer.receipt.leafIndex) + 1
-  const log = await openLogOf(size, node, trusted.policy.predicate)
+  const log = await ports.step('Checking the log', () => openLogOf(size, node, trusted.policy.predicate))
   const proven = async (kind: 'offer' | 'contribution-receipt', digest: string, of: Answer['offer']) => ({
     envelope: of.envelope,
     salt: of.salt,
@@ -278,10 +280,18 @@ const FINAL = [
   'ciphertext-invalid',
 ]
 
-/** The node's receipt: asked for first, because an earlier run may have got as far as that. */
-async function receive(work: Work, statement: Statement<Offer>, sealed: Bytes): Promise<Answer> {
+/** The node's receipt: asked for first where an earlier run may have got as far as that. */
+async function receive(
+  work: Work,
+  statement: Statement<Offer>,
+  sealed: Bytes,
+  resumed: boolean,
+): Promise<Answer> {
   try {
-    return (await completed(work.node, statement.digest)) ?? (await send(work, statement, sealed))
+    const earlier = resumed
+      ? await work.ports.step('Asking for the receipt', () => completed(work.node, statement.digest))
+      : undefined
+    return earlier ?? (await send(work, statement, sealed))
   } catch (error) {
     if (error instanceof ContributeError && FINAL.includes(error.code ?? '')) {
       await work.home.remove(pendingName(work.content), sealedName(work.content))
@@ -303,8 +313,10 @@ async function send(
       'too-large',
     )
   }
-  await sendSealed(node.url, place.upload, sealed, ports)
-  return readAnswer(await node.post(`/v1/offers/${digest}/complete`))
+  await ports.step('Uploading', (report) => sendSealed(node.url, place.upload, sealed, report))
+  return ports.step('Waiting for the receipt: the node opens, checks and counts', async () =>
+    readAnswer(await node.post(`/v1/offers/${digest}/complete`)),
+  )
 }
 
 function readAnswer(value: unknown): Answer {

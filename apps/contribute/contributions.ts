@@ -2,7 +2,6 @@
 import Table from 'cli-table3'
 import { contributionReceipt, openStatement } from '#statements'
 import { Home } from './home.ts'
-import type { ContributePorts } from './ports.ts'
 import type { Kept, Pending } from './state.ts'
 
 export interface Listed {
@@ -17,7 +16,7 @@ export interface Listed {
 
 export async function listContributions(
   folder: string | undefined,
-  { say }: Pick<ContributePorts, 'say'>,
+  { tell }: { readonly tell: (text: string) => void },
 ): Promise<{ contributions: readonly Listed[]; underWay: number }> {
   const home = new Home(folder)
   const contributions: Listed[] = []
@@ -29,9 +28,9 @@ export async function listContributions(
   }
   contributions.sort((one, other) => (one.receivedAt < other.receivedAt ? -1 : 1))
   const underWay = (await home.list<Pending>('pending')).length
-  if (contributions.length === 0) say('No contributions yet.')
-  else say(tableOf(contributions))
-  if (underWay > 0) say(`${underWay} begun and not finished: run the same command again.`)
+  if (contributions.length === 0) tell('No contributions yet.')
+  else tell(tableOf(contributions))
+  if (underWay > 0) tell(`${underWay} begun and not finished: run the same command again.`)
   return { contributions, underWay }
 }
 

@@ -23,26 +23,32 @@ export function registerContribute(program: Command, given: Partial<ContributePo
     .command('contribute')
     .description('verify a node, seal files to it, and get a receipt')
     .argument('<files...>', 'JSON lines (.jsonl) or CSV with a header (.csv)')
-    .requiredOption('--pool <url>', 'the node’s address')
-    .requiredOption('--policy <digest>', 'digest of the policy that you have read')
+    .requiredOption('--pool <url>', 'the node’s address (needed)')
+    .requiredOption('--policy <digest>', 'digest of the policy that you have read (needed)')
     .option('--name <name>', 'how you want to be named in the offer')
-    .option('--home <folder>', 'where your key and receipts are kept')
+    .option('--home <folder>', HOME)
     .option('--payee <payee>', 'statement, iban:IBAN:NAME or evm:CHAIN:0x…')
     .option('--columns <question,answer>', 'fields that hold question and answer')
     .option('--anchors <file>', 'what you trust, got elsewhere')
     .option('--yes', 'you have read what leaves and agree')
     .option('--json', 'print the result as JSON')
-    .action((files: string[], options: ContributeOptions) =>
-      run(ports, options.json === true, () => contribute(files, options, ports)),
-    )
+    .action(async (files: string[], options: ContributeOptions) => {
+      const stop = () => {
+        ports.say('Stopped. Run the same command again: it goes on where it was, and nothing counts twice.')
+        process.exit(130)
+      }
+      process.once('SIGINT', stop)
+      await run(ports, options.json === true, () => contribute(files, options, ports))
+      process.off('SIGINT', stop)
+    })
 
   program
     .command('contributions')
     .description('what you have contributed')
-    .option('--home <folder>', 'where your key and receipts are kept')
+    .option('--home <folder>', HOME)
     .option('--json', 'print the result as JSON')
     .action((options: { home?: string; json?: boolean }) =>
-      run(ports, options.json === true, () => listContributions(options.home, ports)),
+      run(ports, options.json === true, (tell) => listContributions(options.home, { tell })),
     )
 
   program
@@ -50,15 +56,24 @@ export function registerContribute(program: Command, given: Partial<ContributePo
     .description('your shares and payouts, with every proof checked')
     .option('--pool <url>', 'the node’s address; else that of your newest contribution')
     .option('--policy <digest>', 'digest of the policy; else that of your newest contribution')
-    .option('--home <folder>', 'where your key and receipts are kept')
+    .option('--home <folder>', HOME)
     .option('--anchors <file>', 'what you trust, got elsewhere')
     .option('--json', 'print the result as JSON')
-    .action((options: StatementOptions) => run(ports, options.json === true, () => statement(options, ports)))
+    .action((options: StatementOptions) =>
+      run(ports, options.json === true, (tell) => statement(options, { ...ports, tell })),
+    )
 }
 
-async function run(ports: ContributePorts, json: boolean, command: () => Promise<unknown>): Promise<void> {
+const HOME = 'where your key and receipts are kept (else FAIRWEIGHT_HOME, else ~/.fairweight)'
+
+/** The result goes to standard output: as JSON where asked for, else as `command` tells it. */
+async function run(
+  ports: ContributePorts,
+  json: boolean,
+  command: (tell: (text: string) => void) => Promise<unknown>,
+): Promise<void> {
   try {
-    const result = await command()
+    const result = await command(json ? () => undefined : ports.print)
     if (json) ports.print(JSON.stringify(result))
   } catch (error) {
     ports.say(sentenceOf(error))

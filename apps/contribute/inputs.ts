@@ -67,13 +67,13 @@ export function readPolicyDigest(text: string): string {
 }
 
 function describe(error: ContributingError): string {
-  if (error.problems.length === 0) return `${error.message}.`
+  if (error.problems.length === 0) return `Nothing was sent. ${error.message.replace(/\.$/, '')}.`
   const rows = error.problems
     .slice(0, SHOWN_PROBLEMS)
     .map((one) => `  ${one.file}:${one.line}: ${one.message}`)
   const more = error.problems.length - rows.length
   return [
-    `Nothing was sent. ${error.problems.length} rows cannot be contributed; mend or remove them:`,
+    `Nothing was sent. Rows that cannot be contributed: ${error.problems.length}. Mend or remove them:`,
     ...rows,
     ...(more > 0 ? [`  and ${more} more`] : []),
   ].join('\n')

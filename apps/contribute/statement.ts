@@ -46,18 +46,22 @@ export interface Stated {
   }[]
 }
 
-export async function statement(options: StatementOptions, ports: ContributePorts): Promise<Stated> {
+export async function statement(
+  options: StatementOptions,
+  ports: ContributePorts & { readonly tell: (text: string) => void },
+): Promise<Stated> {
   const home = new Home(options.home)
   const kept = await home.list<Kept>('contributions')
   const place = placeOf(options, kept)
   const node = new NodeClient(place.url, ports)
-  const trusted = await ports.appraiseNode({
+  const asked = {
     node,
     policy: readPolicyDigest(place.policy),
     anchors: await readAnchorsFile(options.anchors),
     nonce: ports.random(32),
     at: ports.now(),
-  })
+  }
+  const trusted = await ports.step('Checking the node and its evidence', () => ports.appraiseNode(asked))
   const key = await home.key(ports.random)
   const path = `/v1/contributors/${key.publicKey}/record`
   const { records } = await node.getAsParty<{ records: readonly unknown[] }>(path, key)
@@ -73,7 +77,7 @@ export async function statement(options: StatementOptions, ports: ContributePort
     accounts,
   )
   const stated = statedOf(key.publicKey, accounts, trusted.simulated)
-  ports.say(describe(stated))
+  ports.tell(describe(stated))
   return stated
 }
 
@@ -162,7 +166,8 @@ function describe({ contributions, shares, payouts, simulated }: Stated): string
   for (const one of payouts) {
     table.push([one.statedAt, `paid, ${money(one.amount, one)}`, `${money(one.cumulative, one)} in all`])
   }
-  const proven = `${contributions.length} contributions; every number is proven to a signed root.`
+  const count = contributions.length === 1 ? '1 contribution' : `${contributions.length} contributions`
+  const proven = `${count}; every number is proven to a signed root.`
   return [table.toString(), simulated ? `SIMULATED machine. ${proven}` : proven].join('\n')
 }
 

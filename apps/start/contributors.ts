@@ -1,7 +1,7 @@
 /** The example's contributors: each runs the ordinary `contribute` command in a home of its own. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runCommand } from '../service/children.ts'
+import { runCommand, type Ran } from '../service/children.ts'
 import { readJson, writeJson, type Home } from './home.ts'
 
 export interface Contributor {
@@ -48,11 +48,20 @@ export async function contribute(
     '--json',
   ]
   const ran = await runCommand(join(home.checkout, 'bin/fairweight.mjs'), args)
-  if (ran.code !== 0) throw new Error(`${one.name}: ${ran.stderr || ran.stdout}`)
+  if (ran.code !== 0) throw new Error(`${one.name}: ${reasonOf(ran)}`)
   const answer = JSON.parse(ran.stdout) as { accepted: number; canonicalTokens: number }
   const contribution = { items: answer.accepted, canonicalTokens: answer.canonicalTokens }
   await writeJson(done, contribution)
   return contribution
+}
+
+/** What a command says after the step that failed. */
+function reasonOf({ code, stderr }: Ran): string {
+  const said = stderr
+    .split(/^.*: failed after .*$/m)
+    .at(-1)!
+    .trim()
+  return said === '' ? `the command ended with code ${code}` : said
 }
 
 export interface StatementOfContributor {
@@ -83,7 +92,7 @@ export async function fetchStatement(
     '--json',
   ]
   const ran = await runCommand(join(home.checkout, 'bin/fairweight.mjs'), args)
-  if (ran.code !== 0) throw new Error(`${one.name}: ${ran.stderr || ran.stdout}`)
+  if (ran.code !== 0) throw new Error(`${one.name}: ${reasonOf(ran)}`)
   return readStatement(ran.stdout)
 }
 
