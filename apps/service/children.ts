@@ -33,7 +33,7 @@ export async function startService(
     diagnostics.write(`${line}\n`)
   })
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  const ready = await Promise.race([firstLine(child, diagnostics), ended.then(() => undefined)])
+  const ready = await Promise.race([readyLine(child, diagnostics), ended.then(() => undefined)])
   if (ready === undefined)
     throw new Error(
       lastWords.filter((line) => !line.startsWith('    at ')).join('\n') || `${entry} did not start`,
@@ -41,16 +41,18 @@ export async function startService(
   return { ready, ended, stop: () => stop(child, ended) }
 }
 
-async function firstLine(
+/** The line that says where it listens; all others are diagnostics, and some may come before it. */
+async function readyLine(
   child: ChildProcess,
   diagnostics: NodeJS.WritableStream,
 ): Promise<Record<string, unknown>> {
   return new Promise((resolve) => {
-    let first = true
     createInterface({ input: child.stdout! }).on('line', (line) => {
-      if (first) resolve(JSON.parse(line) as Record<string, unknown>)
-      else diagnostics.write(`${line}\n`)
-      first = false
+      const ready = line.startsWith('{"listening":')
+        ? (JSON.parse(line) as Record<string, unknown>)
+        : undefined
+      if (ready === undefined) diagnostics.write(`${line}\n`)
+      else resolve(ready)
     })
   })
 }
