@@ -48,7 +48,7 @@ test(
       ['in training', () => globSync('node/work/run-*/checkpoint.age', { cwd: home }).length > 0],
       ['in a stream', () => callsOf(home).length >= 4],
       ['in a close', (run) => run.output().includes('Closing the period')],
-      ['between close and payout', (run) => run.output().includes('Contributors fetch')],
+      ['between close and payout', (run) => run.output().includes('Contributors verify')],
     ]
     const acknowledged = new Set<string>()
     for (const [name, seen] of points) {
