@@ -129,9 +129,11 @@ async function showWhatLeaves(
   { items, trusted, node, ports }: Work,
 ): Promise<void> {
   const { say } = ports
-  say(`${items.length} items with ${countWords(items)} words will be sealed here and leave this machine:`)
+  say(
+    `${counted(items.length, 'item')} with ${counted(countWords(items), 'word')} will be sealed here and leave this machine:`,
+  )
   for (const file of files) {
-    say(`  ${file.name}: ${file.items.length} items`)
+    say(`  ${file.name}: ${counted(file.items.length, 'item')}`)
     if (file.ignored.length > 0)
       say(`    not part of them: ${file.ignored.map((one) => JSON.stringify(one)).join(', ')}`)
     for (const { kind, count, lines } of glancePersonalData(file.items)) {
@@ -146,7 +148,10 @@ async function showWhatLeaves(
     say(describeExpectedShare(estimateTokens(items, base.systemPrompt), totals, split.contributors))
   }
   say(CONSENT_TEXT)
+  say('Withdrawing takes a later version of this command: this one cannot do it yet.')
 }
+
+const counted = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`
 
 async function assertAgreed(yes: boolean, { interactive, confirm }: ContributePorts): Promise<void> {
   if (yes) return

@@ -70,6 +70,8 @@ export interface StatementOfContributor {
   /** What trains, once duplicates over the whole pool are out. */
   readonly items: number
   readonly canonicalTokens: number
+  /** Why the contributor takes nothing from this node any more; the rest is then what it verified last. */
+  readonly refused: string | null
 }
 
 /** Fetches and verifies what a contributor was stated; the proofs stay in its home for the audit. */
@@ -92,8 +94,27 @@ export async function fetchStatement(
     '--json',
   ]
   const ran = await runCommand(join(home.checkout, 'bin/fairweight.mjs'), args)
-  if (ran.code !== 0) throw new Error(`${one.name}: ${reasonOf(ran)}`)
-  return readStatement(ran.stdout)
+  const kept = home.path('contributors', one.id, 'statement.json')
+  if (ran.code === 0) {
+    await writeJson(kept, JSON.parse(ran.stdout))
+    return readStatement(JSON.parse(ran.stdout))
+  }
+  const reason = reasonOf(ran)
+  if (!reason.includes(UNTRUSTED)) throw new Error(`${one.name}: ${reason}`)
+  const earlier = await readJson(kept)
+  return {
+    ...(earlier === undefined ? NOTHING_STATED : readStatement(earlier)),
+    refused: reason.slice(reason.indexOf(UNTRUSTED)),
+  }
+}
+
+const UNTRUSTED = 'The node is not trusted'
+const NOTHING_STATED: StatementOfContributor = {
+  share: 0,
+  paid: 0n,
+  items: 0,
+  canonicalTokens: 0,
+  refused: null,
 }
 
 interface StatementJson {
@@ -104,13 +125,14 @@ interface StatementJson {
   readonly payouts: readonly { readonly cumulative: string }[]
 }
 
-function readStatement(text: string): StatementOfContributor {
-  const { contributions, shares, payouts } = JSON.parse(text) as StatementJson
+function readStatement(stated: unknown): StatementOfContributor {
+  const { contributions, shares, payouts } = stated as StatementJson
   const mixed = contributions.flatMap((one) => one.mixed.slice(-1))
   return {
     share: shares.at(-1)?.share ?? 0,
     paid: BigInt(payouts.at(-1)?.cumulative ?? '0'),
     items: mixed.reduce((sum, one) => sum + one.items, 0),
     canonicalTokens: mixed.reduce((sum, one) => sum + one.canonicalTokens, 0),
+    refused: null,
   }
 }

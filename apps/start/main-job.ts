@@ -18,7 +18,7 @@ import {
   planCalls,
   type Buyer,
 } from './buyers.ts'
-import { contribute, fetchStatement, readContributors, type StatementOfContributor } from './contributors.ts'
+import { contribute, fetchStatement, readContributors } from './contributors.ts'
 import { holdHome, removeRuns, writeJson, type Home } from './home.ts'
 import { machineFacts, openOperator, openPolicy } from './operator.ts'
 import { operatorClient, type OperatorClient } from './operator-client.ts'
@@ -44,8 +44,6 @@ export interface StartOptions {
   /** Resolves when somebody asked to stop. */
   readonly stopped: Promise<void>
 }
-
-const NOTHING_STATED: StatementOfContributor = { share: 0, paid: 0n, items: 0, canonicalTokens: 0 }
 
 /** The exit code of who was asked to stop before the work was done, as shells have it. */
 export const STOPPED = 130
@@ -137,10 +135,9 @@ async function workThrough(
   closers.push(witness.stop)
   watch('witness', witness)
   const policy = await openPolicy(home, operator, machine, witness.facts, base, now())
-  const allowed = isAllowed(policy.predicate, machine)
-  if (!allowed) {
+  if (!isAllowed(policy.predicate, machine)) {
     screen.say(
-      'The program that is installed is not the one that the policy allows. It runs all the same, and A2 will be red: ' +
+      'The program that is installed is not the one that the policy allows. It runs all the same, and A2 is red from now on: ' +
         'that is what the audit is for. With --fresh a new pool starts, whose policy allows it.',
     )
   }
@@ -171,17 +168,17 @@ async function workThrough(
     const { payouts } = await client.post('/v1/operator/payouts')
     await keepBankFiles(home, client, payouts as string[])
   })
-  // Where the program is not the policy's, contributors refuse to talk to it, and that is right.
-  const stated = (fetch: () => Promise<StatementOfContributor>) =>
-    allowed ? fetch() : fetch().catch(() => NOTHING_STATED)
   const statements = await screen.step('Contributors verify what they are paid', async (report) => {
     const all = []
     for (const [at, who] of contributors.entries()) {
       report({ done: at, total: contributors.length, unit: 'contributors', detail: who.name })
-      all.push(await stated(() => fetchStatement(home, node.url, policy.digest, who)))
+      all.push(await fetchStatement(home, node.url, policy.digest, who))
     }
     return all
   })
+  // Where the program is not the policy's, contributors refuse to deal with it, and that is right.
+  const refused = statements.find((one) => one.refused !== null)?.refused
+  if (refused) screen.say(`Contributors refuse to go on. ${refused}`)
   const audited = await screen.step('Auditing, as a stranger would', () => audit(home, node.url))
   screen.say(
     summary({
