@@ -20,7 +20,7 @@ const PORTS: AuditPorts = {
   look: () => ({
     // Any value of NO_COLOR but the empty one asks for none (no-color.org).
     colour: process.stdout.isTTY && !process.env['NO_COLOR'],
-    columns: process.stdout.columns ?? 100,
+    columns: process.stdout.columns ?? (Number(process.env['COLUMNS']) || 100),
   }),
 }
 

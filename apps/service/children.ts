@@ -89,7 +89,13 @@ export async function runCommand(
 ): Promise<Ran> {
   const child = spawn(process.execPath, [bin, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...options.environment },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NO_COLOR: '1',
+      // What it says is shown in our window.
+      COLUMNS: String(process.stdout.columns ?? ''),
+      ...options.environment,
+    },
   })
   const out: string[] = []
   const err: string[] = []

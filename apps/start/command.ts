@@ -88,6 +88,7 @@ async function runUntilStopped(home: Home, options: StartFlags): Promise<void> {
     return STOPPED
   })
   if (!stopping) return
+  screen.close()
   screen.say('Stopped. Run it again and it goes on where it was.')
   // What was under way may still wait for something that will not come.
   process.exit()

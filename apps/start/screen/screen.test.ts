@@ -97,6 +97,18 @@ test('a step that ends because somebody asked to stop has not failed', async () 
   }
 })
 
+test('what is still running when the screen closes leaves no line', async () => {
+  const { screen, written, isTicking } = testScreen({ isTerminal: true })
+  const work = Promise.withResolvers<void>()
+  const step = screen.step('Waiting', () => work.promise)
+  screen.close()
+  screen.say('Stopped.')
+  work.resolve()
+  await step
+  assert.deepEqual(shown(written), ['Stopped.'])
+  assert.equal(isTicking(), false)
+})
+
 test('nothing done of nobody knows how much is not told', () => {
   const state = { title: 'T', unit: '', detail: 'preparing', perSecond: undefined, seconds: 3 }
   assert.equal(liveLine({ ...state, done: 0, total: undefined }, '*', 80), '* T  3.0 s  preparing')

@@ -27,6 +27,8 @@ export interface Screen {
   readonly heading: (text: string) => void
   /** Finished steps, failed ones included, in the order in which they ended. */
   readonly timings: () => { title: string; seconds: number }[]
+  /** Shows nothing more of steps that still run: nobody waits for them. */
+  readonly close: () => void
 }
 
 export interface ScreenOptions {
@@ -92,6 +94,11 @@ export function createScreen(options: ScreenOptions): Screen {
     say: (text) => write(text.split('\n').map(printable).join('\n')),
     heading: (text) => write(`\n${paint.bold(printable(text))}`),
     timings: () => finished.map((timing) => ({ ...timing })),
+    close() {
+      running.clear()
+      stopTicking?.()
+      stopTicking = undefined
+    },
   }
 
   function take(step: Running, progress: Progress): void {
@@ -118,7 +125,7 @@ export function createScreen(options: ScreenOptions): Screen {
   }
 
   function end(step: Running, succeeded: boolean): void {
-    running.delete(step)
+    if (!running.delete(step)) return
     if (running.size === 0) {
       stopTicking?.()
       stopTicking = undefined
