@@ -5,7 +5,6 @@
  * enter the folders (a checkout below /root, as in many containers), `setpriv` lets the server pass them.
  */
 import { access, constants, readFile, stat } from 'node:fs/promises'
-import { userInfo } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 
 export type Account =
@@ -14,7 +13,8 @@ export type Account =
 
 /** Throws with a sentence where root has nobody to run the server as. `folders` are absolute. */
 export async function account(folders: readonly string[]): Promise<Account> {
-  if (userInfo().uid !== 0) return { kind: 'own' }
+  // The number alone: a container may run this as one that no list of users has.
+  if (process.getuid?.() !== 0) return { kind: 'own' }
   const ids = (await idsOf('postgres')) ?? (await idsOf('nobody'))
   if (ids === undefined)
     throw new Error(

@@ -70,7 +70,8 @@ async function initialise({ initdb }: Binaries, data: string, password: string, 
   } catch (error) {
     await rm(data, { recursive: true, force: true })
     throw new Error(
-      `The embedded PostgreSQL could not be prepared: ${lastLine((error as { stderr?: string }).stderr ?? '')}`,
+      `The embedded PostgreSQL could not be prepared (${reasonIn((error as { stderr?: string }).stderr ?? '')}): ` +
+        'mend that, or name a PostgreSQL of your own.',
       { cause: error },
     )
   } finally {
@@ -129,7 +130,7 @@ async function serve(
     child.once('error', () => resolveReady(false))
     void exited.then(() => resolveReady(false))
   })
-  if (!(await ready)) throw new Error(`The embedded PostgreSQL did not start: ${lastLine(output.join(''))}`)
+  if (!(await ready)) throw new Error(`The embedded PostgreSQL did not start: ${reasonIn(output.join(''))}`)
   child.unref()
   return {
     stop: async () => {
@@ -156,8 +157,10 @@ function binaryName(): string {
   return process.platform === 'win32' ? 'windows-x64' : `${process.platform}-${process.arch}`
 }
 
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? ''
+/** The line that says what is wrong, among those that say what is done about it. */
+function reasonIn(text: string): string {
+  const lines = text.trim().split('\n')
+  return lines.find((line) => /\b(FATAL|PANIC|error):/.test(line)) ?? lines.at(-1)!
 }
 
 async function passwordOf(directory: string): Promise<string> {

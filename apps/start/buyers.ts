@@ -102,7 +102,7 @@ export async function makeCall(
     request: encodeBase64(request),
     response: encodeBase64(received),
   }
-  await writeJson(path, record)
+  await writeJson(path, record, 0o600)
 }
 
 /** Asks with a balance that cannot cover the call; returns the refusal's code. */

@@ -10,6 +10,8 @@ export interface Home {
   readonly checkout: string
   /** The folder of the example pool: contributors, questions, recipe. */
   readonly example: string
+  /** A PostgreSQL of the user's; null for the embedded one. */
+  readonly database: string | null
   readonly path: (...parts: string[]) => string
 }
 
@@ -33,7 +35,13 @@ export function openHome(
 ): Home {
   // An empty name is no name: it would make the current folder the one that `--fresh` empties.
   const root = resolve(environment['FAIRWEIGHT_HOME'] || join(checkout, '.fairweight'))
-  return { root, checkout, example: resolve(example), path: (...parts) => join(root, ...parts) }
+  return {
+    root,
+    checkout,
+    example: resolve(example),
+    database: environment['FAIRWEIGHT_DATABASE_URL'] || null,
+    path: (...parts) => join(root, ...parts),
+  }
 }
 
 /** Throws where another start has the folder. */

@@ -26,7 +26,7 @@ import { isAllowed, startNodeService, startWitness } from './pool.ts'
 import { trainPool } from './run.ts'
 import { runCommand, type Service } from '../service/children.ts'
 import type { Screen } from './screen/index.ts'
-import { ensurePython, preflight, SetupError } from './setup/index.ts'
+import { ensurePython, preflight, requireDatabase, SetupError } from './setup/index.ts'
 import { namedBase, pinnedBase } from './base.ts'
 import { newestTraining, summary } from './summary.ts'
 
@@ -91,7 +91,7 @@ function watchServices(home: Home) {
 }
 
 /** Throws, with nothing changed, where something is missing or in the way. */
-async function assertReady({ home, port, python, weights }: StartOptions): Promise<void> {
+async function assertReady({ home, port, python, weights, fresh }: StartOptions): Promise<void> {
   // What the first run leaves, the converted base model most of all; later ones add little.
   const spareBytes = existsSync(home.path('cache')) ? 100e6 : 700e6
   try {
@@ -102,6 +102,7 @@ async function assertReady({ home, port, python, weights }: StartOptions): Promi
     if (busy && existsSync(home.root)) (await holdHome(home)).release()
     throw error
   }
+  if (home.database !== null) await requireDatabase(home.database, fresh)
 }
 
 interface Done {

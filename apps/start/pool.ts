@@ -69,7 +69,7 @@ export async function startNodeService(
     listen: { host: '127.0.0.1', port },
     machine: { kind: 'simulated', directory: home.path('machine') },
     enforceMeasurement: isAllowed(policy.predicate, machine),
-    database: process.env['FAIRWEIGHT_DATABASE_URL'] ?? null,
+    database: home.database,
     policies: [home.path('operator', 'policy-1.json')],
     weights,
     trainer: { python },

@@ -7,6 +7,7 @@ export type SetupErrorCode =
   | 'disk-short'
   | 'port-busy'
   | 'home-unwritable'
+  | 'database-unusable'
   | 'network-absent'
   // Found on the way. What was done so far is kept or redone by the next start.
   | 'setup-running'

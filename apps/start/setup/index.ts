@@ -1,3 +1,4 @@
+export { requireDatabase } from './database.ts'
 export { SetupError, type SetupErrorCode } from './errors.ts'
 export { preflight, type Preflight, type PreflightOptions } from './preflight.ts'
 export { ensurePython, type EnsurePythonOptions } from './python.ts'
