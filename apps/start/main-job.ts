@@ -26,7 +26,13 @@ import { isAllowed, startNodeService, startWitness } from './pool.ts'
 import { trainPool } from './run.ts'
 import { runCommand, type Service } from '../service/children.ts'
 import type { Screen } from './screen/index.ts'
-import { ensurePython, preflight, requireDatabase, SetupError } from './setup/index.ts'
+import {
+  ensurePython,
+  preflight,
+  requireDatabase,
+  requireTrainerPackages,
+  SetupError,
+} from './setup/index.ts'
 import { namedBase, pinnedBase } from './base.ts'
 import { newestTraining, summary } from './summary.ts'
 
@@ -102,6 +108,7 @@ async function assertReady({ home, port, python, weights, fresh }: StartOptions)
     if (busy && existsSync(home.root)) (await holdHome(home)).release()
     throw error
   }
+  if (python !== null) await requireTrainerPackages(python)
   if (home.database !== null) await requireDatabase(home.database, fresh)
 }
 
