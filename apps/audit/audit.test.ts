@@ -83,7 +83,7 @@ test('an honest pool passes, with everything that parties hold found in it', asy
   assert.match(told.out, /SIMULATED: no hardware vouches/)
   assert.match(told.out, /4 given bundles found in place/)
   assert.match(told.out, /What no audit can show/)
-  assert.match(told.err, /1 JSON files are no receipts/)
+  assert.match(told.err, /JSON files that are no receipts were left out: 1/)
   assert.doesNotMatch(told.out, /UNPINNED/)
   assert.ok(!told.out.includes('\u001b'), 'no colour unless asked for')
 })

@@ -59,7 +59,7 @@ async function readAll(
   const source = sourceOf(args, ports)
   const anchors = args.anchors === undefined ? undefined : await readAnchorsFile(args.anchors)
   const receipts = await readReceipts(args.receipts)
-  if (receipts.ignored > 0) ports.warn(`${receipts.ignored} JSON files are no receipts and were left out\n`)
+  if (receipts.ignored > 0) ports.warn(`JSON files that are no receipts were left out: ${receipts.ignored}\n`)
   const { record, checkpoint, entries } = await readPoolFiles(source)
   const fresh = args.url === undefined ? undefined : await askMachine(source, ports)
   const input: AuditInput = {

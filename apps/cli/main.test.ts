@@ -62,6 +62,17 @@ for (const args of wrong) {
   })
 }
 
+test('output that nobody reads ends a command without a stack', async () => {
+  const child = spawn(process.execPath, [join(bin, 'fairweight.mjs'), 'measure', '--files'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.destroy()
+  let said = ''
+  child.stderr.on('data', (bytes: Buffer) => void (said += bytes.toString('utf8')))
+  assert.deepEqual(await once(child, 'close'), [141, null])
+  assert.equal(said, '')
+})
+
 test('under the Node of npm it stops when the Node that called it is gone', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'fairweight-cli-'))
   t.after(() => rmSync(folder, { recursive: true }))

@@ -57,6 +57,9 @@ const program = new Command('fairweight')
   .exitOverride()
   .showHelpAfterError('(add --help for how to use it)')
 
+// Whoever read the output has gone (`| head`, a closed terminal): so do we, and what we started goes with us.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(141))
+
 const asked = COMMANDS.find(({ name }) => name === process.argv[2])
 try {
   if (asked === undefined)

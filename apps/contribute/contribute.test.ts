@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -333,6 +333,19 @@ test('an offer that the node refuses for good is forgotten, and the next run mak
   assert.ok(!ran.said.includes('\u001b'), 'a node’s words cannot move the cursor')
   assert.deepEqual(await readdir(join(home('refused'), 'pending')), [])
   assert.equal((await fairweight(contributeArgs(path, 'refused'))).code, 0)
+})
+
+test('a home that cannot be used or is damaged is told in a sentence', async () => {
+  const path = await file('olga.csv', csv('olga'))
+  const inFile = contributeArgs(path, 'olga').map((one) => (one === home('olga') ? path : one))
+  const unusable = await fairweight(inFile)
+  assert.deepEqual([unusable.code, unusable.text], [1, ''])
+  assert.match(unusable.said, /folder of your key and receipts cannot be used \((EEXIST|ENOTDIR)\).*--home/)
+  await mkdir(join(home('olga'), 'contributions'), { recursive: true })
+  await writeFile(join(home('olga'), 'contributions/x.json'), '{')
+  const damaged = await fairweight(['contributions', '--home', home('olga')])
+  assert.deepEqual([damaged.code, damaged.text], [1, ''])
+  assert.match(damaged.said, /x\.json is damaged: restore it/)
 })
 
 test('contributions lists what is kept and what is under way', async () => {

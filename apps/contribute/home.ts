@@ -45,7 +45,13 @@ export class Home {
 
   async readJson<Value>(name: string): Promise<Value | undefined> {
     const bytes = await this.readBytes(name)
-    return bytes === undefined ? undefined : (JSON.parse(decodeUtf8(bytes)) as Value)
+    if (bytes === undefined) return undefined
+    try {
+      return JSON.parse(decodeUtf8(bytes)) as Value
+    } catch {
+      const path = join(this.folder, name)
+      throw new ContributeError(1, `${path} is damaged: restore it from your backup, or move it away.`)
+    }
   }
 
   async readBytes(name: string): Promise<Bytes | undefined> {

@@ -87,5 +87,9 @@ function sentenceOf(error: unknown): string {
   if (known.some((kind) => error instanceof kind)) {
     return `What the node sent is not trusted: ${(error as Error).message}. Do not go on with this node.`
   }
+  // Files that are read are named by who reads them; what is left is this command's own folder.
+  const { code, syscall } = error as NodeJS.ErrnoException
+  if (syscall !== undefined && code !== undefined)
+    return `The folder of your key and receipts cannot be used (${code}): make room or mend it, or name another with --home.`
   throw error
 }
