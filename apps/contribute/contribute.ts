@@ -343,6 +343,7 @@ function sayReceipt(receipt: ContributionReceipt, { say }: ContributePorts): voi
     `Received: ${receipt.accepted} of ${receipt.offered} items accepted, ${receipt.canonicalTokens} canonical tokens ` +
       `(before duplicates are taken out), place ${receipt.sequence} in the sequence of ${receipt.node} term ${receipt.term}.`,
   )
+  say('It earns from the next run on that trains on it; `fairweight statement` shows what.')
   for (const { index, reason } of receipt.rejected) say(`  item ${index + 1} was not counted: ${reason}`)
 }
 
