@@ -30,6 +30,7 @@ import {
   ensurePython,
   preflight,
   requireDatabase,
+  requirePackages,
   requireTrainerPackages,
   SetupError,
 } from './setup/index.ts'
@@ -98,6 +99,7 @@ function watchServices(home: Home) {
 
 /** Throws, with nothing changed, where something is missing or in the way. */
 async function assertReady({ home, port, python, weights, fresh }: StartOptions): Promise<void> {
+  requirePackages(home.checkout, home.database === null)
   // What the first run leaves, the converted base model most of all; later ones add little.
   const spareBytes = existsSync(home.path('cache')) ? 100e6 : 700e6
   try {

@@ -2,6 +2,7 @@
 export type SetupErrorCode =
   // Found before anything was changed.
   | 'node-old'
+  | 'packages-missing'
   | 'python-missing'
   | 'python-venv-missing'
   | 'disk-short'

@@ -1,6 +1,7 @@
 export { requireDatabase } from './database.ts'
 export { SetupError, type SetupErrorCode } from './errors.ts'
 export { requireTrainerPackages } from './named-python.ts'
+export { requirePackages } from './packages.ts'
 export { preflight, type Preflight, type PreflightOptions } from './preflight.ts'
 export { ensurePython, type EnsurePythonOptions } from './python.ts'
 export { baseModel, ensureWeights, type EnsureWeightsOptions } from './weights.ts'
