@@ -162,6 +162,9 @@ async function firstPolicy(
     receiptRetentionDays: 90,
     retirementDays: 30,
     minimumContributors: 3,
+    minimumCanonicalTokens: 5000,
+    payees: { recoverySeconds: 14 * 86_400 },
+    disputes: { answerSeconds: 7 * 86_400 },
   }
 }
 

@@ -11,5 +11,11 @@ export const STATEMENT_KINDS = [
   'payout',
   'withdrawal',
   'withdrawal-receipt',
+  'payee-change',
+  'payee-cancellation',
+  'payee-receipt',
+  'dispute',
+  'dispute-receipt',
+  'dispute-answer',
 ] as const
 export type KindName = (typeof STATEMENT_KINDS)[number]

@@ -149,7 +149,7 @@ const payoutLeaf = z.strictObject({
   /** What this statement added. */
   amount,
   cumulative: amount,
-  /** Where it goes: `destinationOf` the payee in the contributor's newest logged offer; null for the operator. */
+  /** Where it goes: `destinationOf` the payee in force (spec/payee-change.md); null for the operator. */
   destination: hex32.nullable(),
   salt: hex32,
 })

@@ -150,7 +150,13 @@ const predicate = z.strictObject({
   usagePeriodSeconds: z.int().min(60).max(TEN_YEARS),
   receiptRetentionDays: z.int().min(1).max(36_500),
   retirementDays: z.int().min(0).max(36_500),
+  /** With fewer contributors, or fewer canonical tokens of items that train, no run starts. */
   minimumContributors: z.int().min(1),
+  minimumCanonicalTokens: count,
+  /** How long a change of payee by a recovery key waits for an objection (spec/payee-change.md). */
+  payees: z.strictObject({ recoverySeconds: z.int().min(60).max(TEN_YEARS) }),
+  /** How long the node has to answer a dispute (spec/dispute.md). */
+  disputes: z.strictObject({ answerSeconds: z.int().min(60).max(TEN_YEARS) }),
 })
 export type Policy = z.infer<typeof predicate>
 

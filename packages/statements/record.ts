@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { decodeHex, encodeHex, type Bytes } from '#bytes'
 import type { PresenceProof, SumNode, SumProof, SumRoot } from '#merkle'
 import { IN_TOTO_PAYLOAD_TYPE } from '#seal'
+import { disputeFindingsSchema } from './dispute.ts'
 import { StatementError } from './errors.ts'
 import { amount, count, hex32, isDistinct, slug, timestamp } from './fields.ts'
 import { STATEMENT_KINDS } from './kinds.ts'
@@ -97,6 +98,16 @@ const contributionRecord = z.strictObject({
   tokens: z.array(sumProven),
   shares: z.array(sumProven),
   payouts: z.array(sumProven),
+  /** The contributor's, like shares and payouts; in the order of the log. */
+  payeeChanges: z.array(
+    z.strictObject({
+      change: logged,
+      receipt: logged,
+      cancellation: z.strictObject({ cancellation: logged, receipt: logged }).nullable(),
+    }),
+  ),
+  /** The contributor's; receipts and answers are public. `findings` is null while there is no answer. */
+  disputes: z.array(z.strictObject({ dispute: logged, findings: disputeFindingsSchema.nullable() })),
 })
 export type ContributionRecord = z.infer<typeof contributionRecord>
 

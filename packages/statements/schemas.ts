@@ -8,12 +8,14 @@ import { z } from 'zod'
 import { aciKeysetSchema } from './aci-keyset.ts'
 import { attribution, shareLeafSchema } from './attribution.ts'
 import { contributionReceipt, offer } from './contribution.ts'
+import { dispute, disputeAnswer, disputeFindingsSchema, disputeReceipt } from './dispute.ts'
 import { evidence } from './evidence.ts'
 import { bundleHeaderSchema, itemSchema } from './item.ts'
 import { keysetSchema } from './keyset.ts'
 import { logLeafSchema } from './log-leaf.ts'
 import { manifest, manifestLeafSchema } from './manifest.ts'
 import { payout, payoutLeafSchema, usageClose, usageLeafSchema } from './money.ts'
+import { payeeCancellation, payeeChange, payeeReceipt } from './payee-change.ts'
 import { policy } from './policy.ts'
 import { recordSchemas } from './record.ts'
 import { servingReceiptSchema } from './serving.ts'
@@ -35,6 +37,12 @@ const predicates = [
   payout,
   withdrawal,
   withdrawalReceipt,
+  payeeChange,
+  payeeCancellation,
+  payeeReceipt,
+  dispute,
+  disputeReceipt,
+  disputeAnswer,
 ]
 
 const documents = {
@@ -50,6 +58,7 @@ const documents = {
   'share-leaf': shareLeafSchema,
   'usage-leaf': usageLeafSchema,
   'payout-leaf': payoutLeafSchema,
+  'dispute-findings': disputeFindingsSchema,
   record: recordSchemas.record,
   'contribution-record': recordSchemas.contributionRecord,
   'call-record': recordSchemas.callRecord,

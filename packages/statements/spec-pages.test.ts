@@ -24,6 +24,17 @@ const examples: Record<string, unknown[]> = {
   'node-evidence': [predicateOf('evidence')],
   'training-receipt': [predicateOf('training-receipt'), answers.sumTrees[0].leaves[0].leaf],
   withdrawal: [predicateOf('withdrawal'), predicateOf('withdrawal-receipt')],
+  'payee-change': [
+    predicateOf('payee-change'),
+    predicateOf('payee-receipt'),
+    predicateOf('payee-cancellation'),
+  ],
+  dispute: [
+    predicateOf('dispute'),
+    predicateOf('dispute-receipt'),
+    answers.disputeFindings[0].findings,
+    predicateOf('dispute-answer'),
+  ],
   'log-leaf': [answers.logLeaves[0].leaf],
 }
 

@@ -34,6 +34,12 @@ const kinds: Record<KindName, StatementKind<any>> = {
   payout: statements.payout,
   withdrawal: statements.withdrawal,
   'withdrawal-receipt': statements.withdrawalReceipt,
+  'payee-change': statements.payeeChange,
+  'payee-cancellation': statements.payeeCancellation,
+  'payee-receipt': statements.payeeReceipt,
+  dispute: statements.dispute,
+  'dispute-receipt': statements.disputeReceipt,
+  'dispute-answer': statements.disputeAnswer,
 }
 
 const readers: Record<string, (value: any) => unknown> = {
@@ -44,6 +50,7 @@ const readers: Record<string, (value: any) => unknown> = {
   'tokens-leaf': statements.readTokensLeaf,
   'share-leaf': statements.readShareLeaf,
   'payout-leaf': statements.readPayoutLeaf,
+  'dispute-findings': statements.readDisputeFindings,
   'serving-receipt': statements.readServingReceipt,
   'call-record': statements.readCallRecord,
   'contribution-record': statements.readContributionRecord,
@@ -193,6 +200,13 @@ test('public usage leaves lead to the close’s sum', () => {
 test('a payout leaf binds where the money goes', () => {
   for (const { payee, salt, destination } of answers['destination'])
     assert.equal(statements.destinationOf(payee, salt), destination)
+})
+
+test('dispute findings have their digest and come to their outcome', () => {
+  for (const { findings, digest, outcome } of answers['disputeFindings']) {
+    assert.equal(statements.findingsDigest(findings), digest)
+    assert.equal(statements.outcomeOf(findings), outcome)
+  }
 })
 
 test('a serving receipt is named by its signed form', async () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { encodeUtf8 } from '#bytes'
 import { audit, checkIds, claimIds, type AuditInput, type AuditResult, type ClaimId } from '#verifier'
+import { keyOf } from './testing/keys.ts'
 import { checkpointOf } from './testing/log.ts'
 import { markedCall } from './testing/marks.ts'
 import { buildPool, inputOf } from './testing/pool.ts'
@@ -37,6 +38,50 @@ test('the honest pool passes every claim, as far as anyone can compare', async (
   assert.match(claim(result, 'C1').summary, /4 logged receipts compared with the leaves of 2 manifests/)
   assert.match(claim(result, 'C8').summary, /22 leaves that 3 witnesses cosigned, 1 tombstone/)
   assert.ok(result.limits.length >= 4)
+})
+
+test('changes of payee, an objection and an answered dispute pass, and strangers see nobody behind them', async () => {
+  const files = await buildPool({ people: {} })
+  const result = await audit(inputOf(files))
+  assert.equal(
+    result.verdict,
+    'pass',
+    JSON.stringify(checksOf(result).filter(({ verdict }) => verdict === 'fail')),
+  )
+  assert.equal(claim(result, 'C6').verdict, 'pass')
+  const told = new Map(checksOf(result).map(({ id, compared }) => [id, compared]))
+  assert.match(told.get('c6.payee-change')!, /\(2\)$/)
+  assert.match(told.get('c6.dispute-answered')!, /\(1\)$/)
+  assert.match(told.get('c6.dispute-findings')!, /\(1\)$/)
+  assert.ok(!JSON.stringify(files.record).includes((await keyOf('alice')).publicKey))
+})
+
+test('a dispute within its time is pending until the deadline', async () => {
+  const result = await audit(
+    inputOf(
+      await buildPool({
+        edit: { policy1: (it) => ({ ...it, disputes: { answerSeconds: 7200 } }) },
+        people: { answers: [] },
+      }),
+    ),
+  )
+  assert.equal(result.verdict, 'pass')
+  assert.equal(claim(result, 'C6').verdict, 'pending')
+  assert.equal(claim(result, 'C6').until, '2026-11-20T14:31:00Z')
+})
+
+test('an answer that could not compute everything again is partial', async () => {
+  const result = await audit(
+    inputOf(
+      await buildPool({
+        people: {
+          findings: (it) => ({ ...it, parts: [{ what: 'score', stated: '1000 ± 10', recomputed: null }] }),
+        },
+      }),
+    ),
+  )
+  assert.equal(result.verdict, 'pass')
+  assert.equal(claim(result, 'C6').verdict, 'partial')
 })
 
 test('the same input gives the same result', async () => {

@@ -77,7 +77,7 @@ export async function audit(input: AuditInput): Promise<AuditResult> {
     C3: c3(pool),
     C4: c4(pool),
     C5: await c5(pool),
-    C6: c6(pool),
+    C6: c6(pool, logged.cosigned),
     C7: c7(),
     C8: logged,
   }

@@ -67,6 +67,14 @@ export function roleSigned(opened: OpenedRecord): readonly (RoleSigned & { reado
       at: one.predicate.statedAt,
       place: null,
     })),
+    ...opened.disputeReceipts.map((one) => {
+      const { receivedAt, node, term } = one.predicate
+      return { ...as('ingest')(one), from: receivedAt, at: receivedAt, place: { node, term } }
+    }),
+    ...opened.disputeAnswers.map((one) => {
+      const { answeredAt, node, term } = one.predicate
+      return { ...as('ingest')(one), from: answeredAt, at: answeredAt, place: { node, term } }
+    }),
   ]
 }
 

@@ -10,12 +10,14 @@ import {
 } from '#statements'
 import { withReceipt } from './calls.ts'
 import { Findings } from './findings.ts'
+import { checkMinimumPool } from './minimum-pool.ts'
 import type { Logged } from './open.ts'
 import { plural, type Draft, type Pool } from './pool.ts'
 
 export function c4(pool: Pool): Draft {
   const findings = new Findings()
   checkManifests(pool, findings)
+  checkMinimumPool(pool, findings)
   checkIngredients(pool, findings)
   checkEvidence(pool, findings)
   checkAttributions(pool, findings)

@@ -6,11 +6,25 @@
  */
 import { Findings } from './findings.ts'
 import type { Logged } from './open.ts'
+import { checkDisputes } from './disputes.ts'
+import { checkPayeeChanges } from './payee-changes.ts'
 import { checkLeaves } from './payout-leaves.ts'
+import type { Dated } from './policies.ts'
 import { plural, type Draft, type Pool } from './pool.ts'
 import type { Attribution, Payout, Policy, UsageClose } from '#statements'
 
-export function c6(pool: Pool): Draft {
+/** The kinds of statements that C6 rests on. */
+const RESTS_ON = [
+  'usage-close',
+  'attribution',
+  'payout',
+  'payee-receipt',
+  'dispute-receipt',
+  'dispute-answer',
+]
+
+/** `cosigned` says what witnesses have dated: a dispute came no later than the first checkpoint that covers it. */
+export function c6(pool: Pool, cosigned: readonly Dated[]): Draft {
   const findings = new Findings()
   checkOrder(pool, findings)
   checkRevenue(pool, findings)
@@ -19,13 +33,15 @@ export function c6(pool: Pool): Draft {
   checkCarry(pool, findings)
   checkCumulative(pool, findings)
   checkLeaves(pool, findings)
+  checkPayeeChanges(pool, findings)
+  checkDisputes(pool, cosigned, findings)
   const { payouts } = pool.opened
   const revenue = payouts.reduce((sum, one) => sum + BigInt(one.predicate.revenue), 0n)
   const summary =
     payouts.length === 0
       ? 'nothing has been paid out yet'
       : `${plural(payouts.length, 'payout')} of ${revenue} units of revenue balance against usage, split, fees and carry`
-  return { findings, summary, restsOn: ['usage-close', 'attribution', 'payout'] }
+  return { findings, summary, restsOn: RESTS_ON }
 }
 
 /** Closes are paid in their order, each once; the newest may still be waiting. */

@@ -71,6 +71,7 @@ export const claimCheckIds = {
   C3: ['c3.method', 'c3.one-attribution', 'c3.total', 'c3.leaf', 'c3.within-cap'],
   C4: [
     'c4.trained-from-manifest',
+    'c4.minimum-pool',
     'c4.base',
     'c4.evidence',
     'c4.attributed',
@@ -101,6 +102,9 @@ export const claimCheckIds = {
     'c6.carry',
     'c6.cumulative',
     'c6.leaf',
+    'c6.payee-change',
+    'c6.dispute-answered',
+    'c6.dispute-findings',
   ],
   C7: ['c7.contract'],
   C8: [

@@ -29,6 +29,7 @@ import type { Authority } from './authority.ts'
 import { messageOf, type CheckRun } from './findings.ts'
 import type { Named } from './input.ts'
 import { open, type OpeningChecks } from './open.ts'
+import { openDisputes, openPayeeChanges, type OpenedDispute, type OpenedPayeeChange } from './wishes.ts'
 
 /** A leaf that leads to the sum root in the statement with this digest. */
 export interface OpenedSumLeaf<Leaf> {
@@ -66,6 +67,8 @@ export interface OpenedContribution {
   readonly tokens: readonly OpenedSumLeaf<TokensLeaf>[]
   readonly shares: readonly OpenedSumLeaf<ShareLeaf>[]
   readonly payouts: readonly OpenedSumLeaf<PayoutLeaf>[]
+  readonly payeeChanges: readonly OpenedPayeeChange[]
+  readonly disputes: readonly OpenedDispute[]
 }
 
 export async function openContribution(
@@ -100,7 +103,18 @@ export async function openContribution(
   if (leaves === undefined) return undefined
   const key = logLeafOf('contribution-receipt', receipt.digest, record.receipt.salt).digest
   const withdrawals = await openWithdrawals(name, record, opening, authority, contributor, receipt.digest)
-  return { name, record, offer: opened, receipt, key, contributor, withdrawals, ...leaves }
+  return {
+    name,
+    record,
+    offer: opened,
+    receipt,
+    key,
+    contributor,
+    withdrawals,
+    ...leaves,
+    payeeChanges: await openPayeeChanges(name, record, opening, authority),
+    disputes: await openDisputes(name, record, opening),
+  }
 }
 
 async function openWithdrawals(

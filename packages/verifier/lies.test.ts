@@ -21,6 +21,7 @@ import { hexOf, keyOf } from './testing/keys.ts'
 import type { Files, Lie } from './testing/lie.ts'
 import { checkpointOf, type CheckpointOptions } from './testing/log.ts'
 import { markedCall } from './testing/marks.ts'
+import { peopleLies } from './testing/people-lies.ts'
 import { buildPool, freshOf, inputOf } from './testing/pool.ts'
 
 interface Case {
@@ -1067,7 +1068,7 @@ async function failuresOf(files: Files) {
   return { result, failed: checks.filter(({ verdict }) => verdict === 'fail') }
 }
 
-for (const one of [...basis, ...machines, ...data, ...usage, ...log]) {
+for (const one of [...basis, ...machines, ...data, ...usage, ...peopleLies, ...log]) {
   test(`${one.check}: ${one.about}`, async () => {
     const { result, failed } = await failuresOf(await buildPool(one.lie))
     const ids = [...new Set(failed.map(({ id }) => id))].sort()
@@ -1078,7 +1079,9 @@ for (const one of [...basis, ...machines, ...data, ...usage, ...log]) {
 }
 
 test('every check on the closed list has its lie, but for the contract that no pool has', () => {
-  const told = new Set([...basis, ...machines, ...data, ...usage, ...log].map(({ check }) => check))
+  const told = new Set(
+    [...basis, ...machines, ...data, ...usage, ...peopleLies, ...log].map(({ check }) => check),
+  )
   assert.deepEqual(
     checkIds.filter((id) => !told.has(id)),
     ['c7.contract'],

@@ -9,10 +9,16 @@ import { SealError } from '#seal'
 import {
   attribution,
   contributionReceipt,
+  dispute,
+  disputeAnswer,
+  disputeReceipt,
   evidence,
   manifest,
   offer,
   openStatement,
+  payeeCancellation,
+  payeeChange,
+  payeeReceipt,
   payout,
   policy,
   StatementError,
@@ -21,6 +27,8 @@ import {
   withdrawal,
   withdrawalReceipt,
   type Attribution,
+  type DisputeAnswer,
+  type DisputeReceipt,
   type KindName,
   type Manifest,
   type NodeEvidence,
@@ -50,6 +58,8 @@ export interface OpenedRecord {
   readonly attributions: readonly Logged<Attribution>[]
   readonly closes: readonly Logged<UsageClose>[]
   readonly payouts: readonly Logged<Payout>[]
+  readonly disputeReceipts: readonly Logged<DisputeReceipt>[]
+  readonly disputeAnswers: readonly Logged<DisputeAnswer>[]
 }
 
 /** Every kind's row of spec/statement.md, by its name. */
@@ -65,6 +75,12 @@ export const kinds = {
   payout,
   withdrawal,
   'withdrawal-receipt': withdrawalReceipt,
+  'payee-change': payeeChange,
+  'payee-cancellation': payeeCancellation,
+  'payee-receipt': payeeReceipt,
+  dispute,
+  'dispute-receipt': disputeReceipt,
+  'dispute-answer': disputeAnswer,
 } satisfies Record<KindName, StatementKind<never> | object>
 
 export interface OpeningChecks {
@@ -116,6 +132,8 @@ export async function openRecord(
     attributions: of(attribution),
     closes: of(usageClose),
     payouts: of(payout),
+    disputeReceipts: of(disputeReceipt),
+    disputeAnswers: of(disputeAnswer),
   }
 }
 

@@ -1,8 +1,9 @@
 /** A contributor's payout leaves: in the tree that was signed, and what the distribution rule makes of the share. */
-import { destinationOf, TOTAL_SHARES, type Payout, type PayoutLeaf } from '#statements'
+import { destinationOf, payeeInForce, TOTAL_SHARES, type Payout, type PayoutLeaf } from '#statements'
 import { proofProblem, type OpenedContribution, type OpenedSumLeaf } from './contributions.ts'
 import type { CheckRun, Findings } from './findings.ts'
 import type { Logged } from './open.ts'
+import { payeeLinksOf } from './payee-changes.ts'
 import type { Pool } from './pool.ts'
 
 export function checkLeaves(pool: Pool, findings: Findings): void {
@@ -40,17 +41,32 @@ function checkLeaf(
     check.fail(`${name} pays ${leaf.amount} of ${payout.name}; the share makes ${due}`)
   } else if (before !== undefined && BigInt(leaf.cumulative) !== before + BigInt(leaf.amount)) {
     check.fail(`${name} comes to ${leaf.cumulative}; before it stood ${before}, and ${leaf.amount} was added`)
-  } else if (!destinations(pool, one.contributor, leaf).includes(leaf.destination)) {
-    check.fail(`${name} goes somewhere else than any payee in the given offers of ${one.contributor}`)
-  } else check.pass()
+  } else {
+    const wanted = destinations(pool, one.contributor, payout, leaf)
+    check.demand(
+      wanted.includes(leaf.destination),
+      () => `${name} goes somewhere else than the given changes and offers of ${one.contributor} say`,
+    )
+  }
 }
 
-/** The contributor's newest offer counts, which may not be among the given ones: any of them will do. */
+/**
+ * From the first payee change in force on, the newest one alone says where. Before it the newest offer counts, which
+ * may not be among the given ones: any of them will do.
+ */
 function destinations(
-  { contributions, line, at }: Pool,
+  pool: Pool,
   contributor: string,
+  { predicate }: Logged<Payout>,
   { salt }: PayoutLeaf,
 ): readonly (string | null)[] {
+  const { contributions, line, at, opened } = pool
+  const period = opened.closes.find(({ digest }) => digest === predicate.usageClose)?.predicate.period
+  const changed =
+    period === undefined
+      ? undefined
+      : payeeInForce(payeeLinksOf(pool, contributor), { period, statedAt: predicate.statedAt })
+  if (changed !== undefined) return [destinationOf(changed, salt)]
   const operator = line.inForceAt(at)?.predicate.operator.publicKey
   const given = contributions
     .filter((one) => one.contributor === contributor)

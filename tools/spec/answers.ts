@@ -10,11 +10,13 @@ import {
   encodeBundle,
   encodeLogLeaf,
   encodeSumRoot,
+  findingsDigest,
   gpuNonce,
   itemSalt,
   keysetDigest,
   manifestLeafValue,
   modelDigest,
+  outcomeOf,
   payoutLeafDigest,
   priceDigest,
   recipeDigest,
@@ -29,6 +31,7 @@ import type { DataExamples } from './data.ts'
 import { bundleHeaderOf } from './documents.ts'
 import { fixed, fixedHex, type Signers } from './fixed.ts'
 import { REQUEST, SEGMENTS, type MoneyExamples } from './money.ts'
+import type { PeopleExamples } from './people.ts'
 import { VALIDATION, type PoolExamples } from './pool.ts'
 
 /** aci/1, test vectors §1 and §2, typed in: not computed here. */
@@ -68,6 +71,7 @@ export function knownAnswers(
   pool: PoolExamples,
   data: DataExamples,
   money: MoneyExamples,
+  people: PeopleExamples,
 ): Record<string, unknown> {
   const { keyset, termNonce, clientNonce, gpus, policyStatement } = pool
   const policy = policyStatement.predicate
@@ -170,6 +174,11 @@ export function knownAnswers(
       const salt = fixedHex(`${name} payout salt`)
       return { payee, salt, destination: destinationOf(payee, salt) }
     }),
+    disputeFindings: people.findings.map((findings) => ({
+      findings,
+      digest: findingsDigest(findings),
+      outcome: outcomeOf(findings),
+    })),
     servingReceipt: { receipt: money.trained, digest: servingReceiptDigest(money.trained) },
     streamMarks: {
       receiptId: 'rcpt-000001',

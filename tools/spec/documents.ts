@@ -15,6 +15,7 @@ import {
 import type { DataExamples } from './data.ts'
 import { fixedHex, type Loose, type Signers } from './fixed.ts'
 import { REQUEST, type MoneyExamples } from './money.ts'
+import type { PeopleExamples } from './people.ts'
 import type { PoolExamples } from './pool.ts'
 
 export interface DocumentVectors {
@@ -44,6 +45,7 @@ export function documentVectors(
   pool: PoolExamples,
   data: DataExamples,
   money: MoneyExamples,
+  people: PeopleExamples,
 ): DocumentVectors[] {
   const [alba] = data.contributions
   const header = bundleHeaderOf(data, pool)
@@ -92,6 +94,12 @@ export function documentVectors(
       ['no destination', (it) => delete it.destination],
       ['below zero', (it) => (it.amount = '-1')],
     ]),
+    document('dispute-findings', people.findings[0]!, [
+      ['a part twice', (it) => it.parts.push(structuredClone(it.parts[0]))],
+      ['nothing was looked at', (it) => (it.parts = [])],
+      ['a part that nobody asked about', (it) => (it.parts[0].what = 'fairness')],
+      ['no salt', (it) => delete it.salt],
+    ]),
     document('serving-receipt', money.trained, [
       ['no weights', (it) => (it.event_log = withoutEvent(it, 'weights.loaded'))],
       ['no usage', (it) => (it.event_log = withoutEvent(it, 'usage.metered'))],
@@ -118,9 +126,10 @@ export function documentVectors(
         ['a receipt of another version', (it) => (it.receipt.api_version = 'aci/2')],
       ],
     ),
-    document('contribution-record', contributionRecord(data, money), [
+    document('contribution-record', contributionRecord(data, money, people), [
       ['a proof below leaf 0', (it) => (it.manifests[0].proof.index = -1)],
       ['no receipt', (it) => delete it.receipt],
+      ['a change of payee without its receipt', (it) => delete it.payeeChanges[0].receipt],
       ['two signatures', (it) => it.offer.envelope.signatures.push(it.offer.envelope.signatures[0])],
     ]),
     document(
@@ -212,7 +221,7 @@ export function documentVectors(
   ]
 }
 
-function contributionRecord(data: DataExamples, money: MoneyExamples) {
+function contributionRecord(data: DataExamples, money: MoneyExamples, people: PeopleExamples) {
   const [alba] = data.contributions
   const { offerStatement, receiptStatement, leaf, tokens, share, salt } = alba!
   const [payoutLeaf] = money.payees
@@ -249,6 +258,27 @@ function contributionRecord(data: DataExamples, money: MoneyExamples) {
         payoutLeaf,
         encodeSumProof(money.payoutsTree.prove(decodeHex(payoutLeafDigest(payoutLeaf!)))),
       ),
+    ],
+    payeeChanges: [
+      {
+        change: { envelope: people.changeStatement.envelope, leafIndex: 12, salt: fixedHex('change salt') },
+        receipt: {
+          envelope: people.changeReceiptStatement.envelope,
+          leafIndex: 13,
+          salt: fixedHex('change receipt salt'),
+        },
+        cancellation: null,
+      },
+    ],
+    disputes: [
+      {
+        dispute: {
+          envelope: people.disputeStatement.envelope,
+          leafIndex: 14,
+          salt: fixedHex('dispute salt'),
+        },
+        findings: people.findings[0],
+      },
     ],
   }
 }

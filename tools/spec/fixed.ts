@@ -15,6 +15,7 @@ export const SIGNERS = [
   'operator',
   'alba',
   'bruno',
+  'recovery',
   'ingest',
   'mix',
   'train',

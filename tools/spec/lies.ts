@@ -19,6 +19,8 @@ export const LIES: Readonly<Record<KindName, readonly Lie[]>> = {
       'a measurement that ends before it begins',
       (it) => (it.trust.measurements[0].until = '2025-01-01T00:00:00Z'),
     ],
+    ['a recovery key that waits for nobody', (it) => (it.payees.recoverySeconds = 0)],
+    ['no time to answer a dispute by', (it) => (it.disputes = {})],
     ['a price below zero', (it) => (it.prices[0].promptPerMillion = '-1')],
     ['a name that repaints the screen', (it) => (it.operator.name = 'Meadow\u001b[2K')],
     ['a base file that leads out of its folder', (it) => (it.base.files[0].name = 'a/../../base.gguf')],
@@ -112,6 +114,44 @@ export const LIES: Readonly<Record<KindName, readonly Lie[]>> = {
     ['no time of shredding', (it) => delete it.keyShreddedAt],
     ['term 0', (it) => (it.term = 0)],
     ['a node with a space', (it) => (it.node = 'node 1')],
+  ],
+  'payee-change': [
+    ['the recovery key is the contributor’s own', (it) => (it.recovery = it.contributor)],
+    ['from no period', (it) => (it.fromPeriod = 0)],
+    [
+      'an address with capitals',
+      (it) => (it.payee = { kind: 'evm', chainId: 1, address: `0x${'AB'.repeat(20)}` }),
+    ],
+    ['two payees at once', (it) => Object.assign(it.payee, { address: `0x${'ab'.repeat(20)}` })],
+    ['a day that does not exist', (it) => (it.issuedAt = FEBRUARY_31)],
+    ['a name that repaints the screen', (it) => (it.payee.name = 'Bruno\u001b[2K')],
+    ['a change before that is not named', (it) => delete it.previous],
+  ],
+  'payee-cancellation': [
+    ['no change is named', (it) => (it.change = null)],
+    ['a key of 31 bytes', (it) => (it.contributor = it.contributor.slice(2))],
+    ['a time with an offset', (it) => (it.issuedAt = '2026-11-09T09:00:00+00:00')],
+  ],
+  'payee-receipt': [
+    ['the wait ends before it begins', (it) => (it.waitsUntil = '2026-11-07T09:00:00Z')],
+    ['no time of receipt', (it) => delete it.receivedAt],
+    ['term 0', (it) => (it.term = 0)],
+  ],
+  dispute: [
+    ['a reason in words', (it) => (it.reason = 'it is too little')],
+    ['a payout without the leaf in it', (it) => (it.about.leaf = null)],
+    ['a receipt with a leaf', (it) => (it.reason = 'tokens-miscounted')],
+    ['a statement that is no digest', (it) => (it.about.statement = 'payout 1')],
+  ],
+  'dispute-receipt': [
+    ['the answer is due before the dispute came', (it) => (it.answerBy = '2026-11-07T10:00:00Z')],
+    ['no deadline', (it) => delete it.answerBy],
+    ['who disputes', (it) => (it.contributor = fixedHex('contributor'))],
+  ],
+  'dispute-answer': [
+    ['an outcome in words', (it) => (it.outcome = 'mostly right')],
+    ['findings in the open', (it) => (it.findings = [{ what: 'share', stated: '1', recomputed: '1' }])],
+    ['no findings', (it) => delete it.findings],
   ],
 }
 

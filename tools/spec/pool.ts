@@ -91,6 +91,9 @@ function policyPredicate(signers: Signers): Policy {
     receiptRetentionDays: 90,
     retirementDays: 30,
     minimumContributors: 2,
+    minimumCanonicalTokens: 200,
+    payees: { recoverySeconds: 1_209_600 },
+    disputes: { answerSeconds: 604_800 },
   }
 }
 

@@ -140,6 +140,12 @@ SUBJECTS = {
     "payout": lambda it: ("payouts", it["cumulative"]["root"]),
     "withdrawal": lambda it: ("contribution receipt", it["receipt"]),
     "withdrawal-receipt": lambda it: ("withdrawal", it["withdrawal"]),
+    "payee-change": lambda it: ("payee", digest_of(it["payee"])),
+    "payee-cancellation": lambda it: ("payee change", it["change"]),
+    "payee-receipt": lambda it: ("payee statement", it["statement"]),
+    "dispute": lambda it: ("disputed statement", it["about"]["statement"]),
+    "dispute-receipt": lambda it: ("dispute", it["dispute"]),
+    "dispute-answer": lambda it: ("dispute", it["dispute"]),
 }
 
 
@@ -254,6 +260,12 @@ def check_sums(answers: dict, tally: Tally) -> None:
         tally.same("destination", found, one["destination"])
 
 
+def check_disputes(answers: dict, tally: Tally) -> None:
+    for one in answers["disputeFindings"]:
+        found = purpose_hash("fairweight/dispute-findings/v1", canonical(one["findings"])).hex()
+        tally.same("dispute findings", found, one["digest"])
+
+
 def sums(leaves: list[dict]) -> list[tuple[int, bytes]]:
     return [(int(one["sum"]), bytes.fromhex(one["digest"])) for one in leaves]
 
@@ -287,6 +299,7 @@ def main() -> int:
     check_data(answers, tally)
     check_sums(answers, tally)
     check_serving(answers, tally)
+    check_disputes(answers, tally)
     for line in tally.differ:
         print(line, file=sys.stderr)
     print(f"{tally.agreed} agree, {len(tally.differ)} differ")

@@ -8,6 +8,7 @@ import { documentVectors } from './documents.ts'
 import { fixed, fixedSigners, SIGNERS, type Loose, type SignerName } from './fixed.ts'
 import { LIES } from './lies.ts'
 import { moneyExamples } from './money.ts'
+import { peopleExamples } from './people.ts'
 import { poolExamples } from './pool.ts'
 import { assertRefused, frameRefusals, refusalsOf } from './refusals.ts'
 
@@ -17,6 +18,7 @@ export async function vectorsText(): Promise<string> {
   const pool = await poolExamples(signers)
   const data = await dataExamples(signers, pool)
   const money = await moneyExamples(signers, pool, data)
+  const people = await peopleExamples(signers, pool, data, money)
   const [alba] = data.contributions
   const told: Record<KindName, [StatementKind<Loose>, Statement<Loose>, SignerName]> = {
     policy: [statements.policy, pool.policyStatement, 'operator'],
@@ -30,6 +32,12 @@ export async function vectorsText(): Promise<string> {
     payout: [statements.payout, money.payoutStatement, 'ledger'],
     withdrawal: [statements.withdrawal, money.withdrawalStatement, 'bruno'],
     'withdrawal-receipt': [statements.withdrawalReceipt, money.withdrawalReceiptStatement, 'ingest'],
+    'payee-change': [statements.payeeChange, people.changeStatement, 'bruno'],
+    'payee-cancellation': [statements.payeeCancellation, people.cancellationStatement, 'bruno'],
+    'payee-receipt': [statements.payeeReceipt, people.changeReceiptStatement, 'ingest'],
+    dispute: [statements.dispute, people.disputeStatement, 'bruno'],
+    'dispute-receipt': [statements.disputeReceipt, people.disputeReceiptStatement, 'ingest'],
+    'dispute-answer': [statements.disputeAnswer, people.disputeAnswerStatement, 'ingest'],
   }
   const file = {
     format: 'fairweight/vectors/statements/v1',
@@ -47,8 +55,8 @@ export async function vectorsText(): Promise<string> {
         return { kind: name, digest, signer, envelope, refused }
       }),
     ),
-    documents: documentVectors(signers, pool, data, money),
-    answers: knownAnswers(signers, pool, data, money),
+    documents: documentVectors(signers, pool, data, money, people),
+    answers: knownAnswers(signers, pool, data, money, people),
   }
   return `${inLines(file, 4)}\n`
 }

@@ -6,7 +6,10 @@ import type { IngestTables } from './tables.ts'
 
 /** Leaves and proofs that other roles hold about one contribution. */
 export type PartyLeaves = Partial<
-  Pick<ContributionRecord, 'withdrawals' | 'manifests' | 'tokens' | 'shares' | 'payouts'>
+  Pick<
+    ContributionRecord,
+    'withdrawals' | 'manifests' | 'tokens' | 'shares' | 'payouts' | 'payeeChanges' | 'disputes'
+  >
 >
 
 /** Asked once for each contribution. `key` is the receipt's digest in the log. */
@@ -48,6 +51,8 @@ export async function contributionRecordOf(
       tokens: leaves.flatMap((one) => one.tokens ?? []),
       shares: leaves.flatMap((one) => one.shares ?? []),
       payouts: leaves.flatMap((one) => one.payouts ?? []),
+      payeeChanges: leaves.flatMap((one) => one.payeeChanges ?? []),
+      disputes: leaves.flatMap((one) => one.disputes ?? []),
     })
   }
   return records

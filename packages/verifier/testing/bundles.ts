@@ -316,6 +316,8 @@ export function recordOf(
         })),
     ),
     ...sums,
+    payeeChanges: [],
+    disputes: [],
   }
 }
 

@@ -22,6 +22,7 @@ import type {
 } from '#statements'
 import type { Bytes } from '#bytes'
 import type { MachineLie } from './machine.ts'
+import type { PeopleLie } from './people.ts'
 
 /** Statements by the name under which a lie edits or signs them. */
 export interface Edits {
@@ -64,6 +65,8 @@ export interface Lie {
   readonly unlogged?: readonly number[]
   /** The key that signs serving receipts. */
   readonly receiptKey?: string
+  /** Contributors who change their payee and dispute, and what is wrong with it; without it they do neither. */
+  readonly people?: PeopleLie
   /** The last step: the files themselves. */
   readonly files?: (files: Files) => Partial<Files> | Promise<Partial<Files>>
 }

@@ -14,6 +14,7 @@ import {
   usageClose,
   usageLeafDigest,
   type CallRecord,
+  type Payee,
   type Payout,
   type PayoutLeaf,
   type ServingReceipt,
@@ -197,6 +198,7 @@ export async function payOut(
   closed: Closed,
   attribution: string,
   before: Paid | undefined,
+  payeeOfBob: Payee = { kind: 'statement' },
 ): Promise<Paid> {
   const { lie, policy } = stage
   const { split, currency } = policy.predicate
@@ -230,7 +232,8 @@ export async function payOut(
       payee: (await keyOf(who)).publicKey,
       amount: String(amount),
       cumulative: String(BigInt(before?.leaves.get(who)?.cumulative ?? '0') + amount),
-      destination: who === 'operator' ? null : destinationOf({ kind: 'statement' }, salt),
+      destination:
+        who === 'operator' ? null : destinationOf(who === 'bob' ? payeeOfBob : { kind: 'statement' }, salt),
       salt,
     }
     leaves.set(who, lie.leaves?.payout?.(honest, who, period) ?? honest)

@@ -68,6 +68,9 @@ export async function firstPolicy(): Promise<Policy> {
     receiptRetentionDays: 90,
     retirementDays: 30,
     minimumContributors: 2,
+    minimumCanonicalTokens: 1000,
+    payees: { recoverySeconds: 1800 },
+    disputes: { answerSeconds: 1800 },
   }
 }
 

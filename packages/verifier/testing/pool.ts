@@ -33,6 +33,7 @@ import { edited, type Files, type Lie, type StatementName } from './lie.ts'
 import { checkpointOf, TestLog, WITNESSES } from './log.ts'
 import { evidenceOf, NODE, simulator } from './machine.ts'
 import { CALLS, close, makeCall, payOut, type Paid } from './money.ts'
+import { people } from './people.ts'
 import { firstPolicy, ingredientsOf } from './policy.ts'
 import { rememberedVerification } from './verify.ts'
 
@@ -83,6 +84,8 @@ export async function buildPool(lie: Lie = {}): Promise<Files> {
   const machine2 = await evidenceOf(pool, 2, late, late, lie.machine2)
   await add(evidence, edited(lie, 'evidence2', machine2), await signer('evidence2', 'log'))
   const fourth = await contribute(stage, 4, 'alice', { term: 2, sequence: 1 }, 5, '2026-11-20T12:20:00Z')
+  const asked = lie.people && (await people(stage, lie.people, payout1))
+  const seenCheckpoint = asked && (await checkpointOf(log.entries, '2026-11-20T12:33:00Z'))
   const close2 = await close(
     stage,
     2,
@@ -91,7 +94,7 @@ export async function buildPool(lie: Lie = {}): Promise<Files> {
     close1.statement.digest,
     { from: '2026-11-20T12:00:00Z', closedAt: '2026-11-20T13:00:00Z' },
   )
-  const payout2 = await payOut(stage, 2, close2, shares.statement.digest, payout1)
+  const payout2 = await payOut(stage, 2, close2, shares.statement.digest, payout1, asked?.payee)
   await withdraw(stage, third)
   const bundles = [first, second, third, fourth]
   const manifest2 = await compose(stage, 2, bundles, manifest1.statement.digest, '2026-11-20T13:10:00Z')
@@ -120,7 +123,7 @@ export async function buildPool(lie: Lie = {}): Promise<Files> {
       { model: 'meadow', serves: 'trained', digest: model.digest, base, tokenizer },
       { model: 'meadow-base', serves: 'base', digest: base, base, tokenizer },
     ],
-    checkpoints: [keptCheckpoint],
+    checkpoints: [keptCheckpoint, ...(seenCheckpoint === undefined ? [] : [seenCheckpoint])],
     openPeriod: { period: 3, closesBy: '2026-11-20T14:00:00Z' },
   }
   const sums = (bundle: Bundle, payouts: readonly Paid[]) => {
@@ -147,13 +150,15 @@ export async function buildPool(lie: Lie = {}): Promise<Files> {
     entries: log.entries,
     checkpoint: await checkpointOf(log.entries, '2026-11-20T13:29:00Z'),
     anchors: await anchorsOf(pool, log),
-    contributions: bundles.map((bundle) =>
-      recordOf(
+    contributions: bundles.map((bundle) => ({
+      ...recordOf(
         bundle,
         manifests,
         sums(bundle, bundle === first || bundle === second ? [payout1, payout2] : []),
       ),
-    ),
+      ...(bundle === second ? asked?.ofBob : {}),
+      ...(bundle === first ? asked?.ofAlice : {}),
+    })),
     calls: calls.slice(0, 5).map((call) => call.record),
     openCall: calls[5]!.record,
     fresh: await freshOf(pool),

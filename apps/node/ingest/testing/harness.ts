@@ -98,6 +98,9 @@ export const examplePolicy: Policy = {
   receiptRetentionDays: 30,
   retirementDays: 30,
   minimumContributors: 1,
+  minimumCanonicalTokens: 0,
+  payees: { recoverySeconds: 3600 },
+  disputes: { answerSeconds: 3600 },
 }
 
 export interface Harness {

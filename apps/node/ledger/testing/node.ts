@@ -200,5 +200,8 @@ export async function policyOf(): Promise<Policy> {
     receiptRetentionDays: 90,
     retirementDays: 30,
     minimumContributors: 1,
+    minimumCanonicalTokens: 0,
+    payees: { recoverySeconds: 86_400 },
+    disputes: { answerSeconds: 86_400 },
   }
 }
