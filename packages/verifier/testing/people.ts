@@ -55,7 +55,7 @@ export interface People {
   readonly ofAlice: Pick<ContributionRecord, 'disputes'>
 }
 
-export const NEW_PAYEE: Payee = { kind: 'iban', iban: 'CH9300762011623852957', name: 'Bob' }
+const NEW_PAYEE: Payee = { kind: 'iban', iban: 'CH9300762011623852957', name: 'Bob' }
 export const THIEF: Payee = { kind: 'evm', chainId: 1, address: `0x${'5a'.repeat(20)}` }
 const RECOVERY = 'recovery key of bob'
 
