@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -294,13 +294,49 @@ test('without --yes a person decides', async () => {
   assert.equal(agreed.code, 0, agreed.said)
 })
 
+test('Markdown, plain text and packed Parquet go the same way, and what stays behind is told', async () => {
+  const packed = 'written as pyarrow-zstd'
+  const vectors = JSON.parse(
+    await readFile(join(import.meta.dirname, '../../vectors/files.json'), 'utf8'),
+  ) as {
+    cases: { name: string; base64?: string }[]
+  }
+  const parquet = join(folder, 'table.parquet')
+  await writeFile(parquet, Buffer.from(vectors.cases.find(({ name }) => name === packed)!.base64!, 'base64'))
+  const markdown = await file('faq.md', '# FAQ\n\n## Who keeps the key?\n\nAsk rosa@example.org.\n')
+  const plain = await file('faq.txt', 'Q: Who has the key?\nA: Nobody.\n')
+  const args = contributeArgs(markdown, 'formats')
+  const ran = await fairweight([...args.slice(0, 2), plain, parquet, ...args.slice(2)])
+  assert.equal(ran.code, 0, ran.said)
+  assert.deepEqual([ran.printed.offered, ran.printed.accepted], [7, 7])
+  assert.match(
+    ran.said,
+    /faq\.md: 1 item\n +not part of them: "line 1"\n +looks personal: 1 × email, on lines 3/,
+  )
+  assert.match(ran.said, /table\.parquet: 5 items\n +not part of them: "id"/)
+})
+
+test('a file that is too large is refused before it is read', async () => {
+  const path = await file('large.csv', '')
+  await truncate(path, 256 * 1024 * 1024 + 1)
+  const ran = await fairweight(contributeArgs(path, 'large'))
+  assert.equal(ran.code, 2)
+  assert.match(ran.said, /large\.csv: the file is larger than 256 MiB/)
+})
+
 test('wrong use ends with 2 and a sentence that says what to do', async () => {
   const good = await file('good.csv', csv('good'))
   const bad = await file('bad.jsonl', '{"question":"Isolde","answer":""}\n\n{"question":"q","answer":"a"}\n')
+  const page = await file('page.md', '## Isolde?\n\nShe.\n\n### More\n')
+  const passage = await file('passage.txt', 'Isolde founded it.\n')
+  const table = await file('table.parquet', 'question,answer\nIsolde,She.\n')
   const args = contributeArgs(good, 'wrong')
   const change = (option: string, value: string) => [...args, option, value]
   const cases: [readonly string[], RegExp][] = [
     [contributeArgs(bad, 'wrong'), /bad\.jsonl:1: [\s\S]*bad\.jsonl:2: /],
+    [contributeArgs(page, 'wrong'), /Rows that cannot be contributed: 1\.[\s\S]*page\.md:5: /],
+    [contributeArgs(passage, 'wrong'), /passage\.txt: no question[\s\S]*"Q: …"/],
+    [contributeArgs(table, 'wrong'), /table\.parquet: the Parquet file is damaged/],
     [contributeArgs(join(folder, 'absent.csv'), 'wrong'), /cannot be read/],
     [change('--policy', 'abc'), /64 hexadecimal digits/],
     [change('--pool', 'node.example'), /address of a node/],

@@ -138,7 +138,7 @@ async function showWhatLeaves(
       say(`    not part of them: ${file.ignored.map((one) => JSON.stringify(one)).join(', ')}`)
     for (const { kind, count, lines } of glancePersonalData(file.items)) {
       const places = lines.slice(0, 8).join(', ') + (lines.length > 8 ? ', …' : '')
-      say(`    looks personal: ${count} × ${kind}, on lines ${places}`)
+      say(`    looks personal: ${count} × ${kind}, on ${file.places} ${places}`)
     }
   }
   say('  (A glance by patterns: it does not find names, addresses or secrets.)')

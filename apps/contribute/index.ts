@@ -1,7 +1,7 @@
 /** The commands of a contributor: `contribute`, `contributions`, `statement`. Exit codes: 0 done, 1 refused or failed, 2 wrong use. */
 import type { Command } from 'commander'
 import { BytesError } from '#bytes'
-import { ContributingError } from '#contributing'
+import { ContributingError, READ_FORMATS } from '#contributing'
 import { MerkleError } from '#merkle'
 import { SealError } from '#seal'
 import { StatementError } from '#statements'
@@ -22,7 +22,7 @@ export function registerContribute(program: Command, given: Partial<ContributePo
   program
     .command('contribute')
     .description('verify a node, seal files to it, and get a receipt')
-    .argument('<files...>', 'JSON lines (.jsonl) or CSV with a header (.csv)')
+    .argument('<files...>', READ_FORMATS)
     .requiredOption('--pool <url>', 'the node’s address (needed)')
     .requiredOption('--policy <digest>', 'digest of the policy that you have read (needed)')
     .option('--name <name>', 'how you want to be named in the offer')

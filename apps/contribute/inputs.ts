@@ -1,8 +1,17 @@
 /** What the person gave on the command line, read and checked. */
-import { readFile as readBytes } from 'node:fs/promises'
+import { readFile as readBytes, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { ContributingError, payeeOf, readFile, type Columns, type ReadFile } from '#contributing'
+import {
+  ContributingError,
+  fileTooLarge,
+  MAXIMUM_FILE_BYTES,
+  payeeOf,
+  readFile,
+  type Columns,
+  type ReadFile,
+} from '#contributing'
 import { readAnchors, StatementError, type Anchors, type Payee } from '#statements'
+import { decompress } from './decompress.ts'
 import { ContributeError } from './errors.ts'
 
 const SHOWN_PROBLEMS = 20
@@ -11,14 +20,17 @@ const SHOWN_PROBLEMS = 20
 export async function readFiles(paths: readonly string[], columns: Columns | undefined): Promise<ReadFile[]> {
   const files: ReadFile[] = []
   for (const path of paths) {
-    let bytes: Buffer
+    const name = basename(path)
+    let bytes: Buffer | undefined
     try {
-      bytes = await readBytes(path)
+      // Before a byte is read: memory is not what says no.
+      if ((await stat(path)).size <= MAXIMUM_FILE_BYTES) bytes = await readBytes(path)
     } catch {
       throw new ContributeError(2, `${path} cannot be read: check the name.`)
     }
     try {
-      files.push(readFile(basename(path), new Uint8Array(bytes), columns))
+      if (bytes === undefined) throw fileTooLarge(name)
+      files.push(readFile(name, new Uint8Array(bytes), columns, decompress))
     } catch (error) {
       if (!(error instanceof ContributingError)) throw error
       throw new ContributeError(2, describe(error))

@@ -1,6 +1,7 @@
 /** What reading a contributor's file, or checking what a node answered, refuses. */
 export type ContributingErrorCode =
   | 'format-unknown'
+  | 'file-too-large'
   | 'columns-unknown'
   | 'columns-ambiguous'
   | 'file-empty'
@@ -9,6 +10,10 @@ export type ContributingErrorCode =
   | 'json-invalid'
   | 'json-duplicate-key'
   | 'csv-invalid'
+  | 'question-missing'
+  | 'structure-invalid'
+  | 'parquet-invalid'
+  | 'parquet-unsupported'
   | 'row-shape'
   | 'item-invalid'
   | 'text-empty'
@@ -21,7 +26,7 @@ export type ContributingErrorCode =
 export interface RowProblem {
   readonly code: ContributingErrorCode
   readonly file: string
-  /** From 1; the line on which the row starts. */
+  /** From 1; the line on which the row starts, or the row of a file that has no lines. */
   readonly line: number
   readonly message: string
 }

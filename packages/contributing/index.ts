@@ -8,6 +8,16 @@ export {
   type PersonalFinding,
   type PersonalKind,
 } from './personal-data.ts'
-export { KNOWN_COLUMNS, readFile, type Columns, type ReadFile, type SourcedItem } from './read-file.ts'
+export type { Codec, Decompress } from './parquet/index.ts'
+export {
+  fileTooLarge,
+  KNOWN_COLUMNS,
+  MAXIMUM_FILE_BYTES,
+  READ_FORMATS,
+  readFile,
+  type Columns,
+  type ReadFile,
+  type SourcedItem,
+} from './read-file.ts'
 export { openReceipt, type Expected } from './receipt.ts'
 export * from './tokens.ts'

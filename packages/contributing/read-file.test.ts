@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { concatBytes, encodeUtf8 } from '#bytes'
+import { canonicalJson, concatBytes, encodeUtf8, sha256Hex } from '#bytes'
 import { ContributingError, type ContributingErrorCode } from './errors.ts'
 import { readFile, type Columns } from './read-file.ts'
 
@@ -95,7 +95,7 @@ test('what is not plainly a contribution is refused by its reason', () => {
   const q = '{"question":"q","answer":"a"}'
   const refused: readonly [ContributingErrorCode, string, string | Uint8Array][] = [
     ['format-unknown', 'a.json', q],
-    ['format-unknown', 'a.txt', q],
+    ['format-unknown', 'a.pdf', q],
     ['format-unknown', 'jsonl', q],
     ['file-empty', 'a.jsonl', ''],
     ['file-empty', 'a.csv', ''],
@@ -197,13 +197,30 @@ test('unknown columns are listed with the option that names them', () => {
   assert.match(message, /--columns/)
 })
 
-test('the example pool reads whole', () => {
-  const read = (name: string) =>
-    readFile(name, new Uint8Array(readFileSync(new URL(`../../examples/meadow/${name}`, import.meta.url))))
-  const counts = ['clinic.jsonl', 'bakery.csv', 'law-office.jsonl', 'cycling-club.jsonl', 'copier.jsonl']
+// What is learned from the example follows from these items: their files may change, the items may not.
+const EXAMPLE = {
+  'clinic.jsonl': [46, '573bfc62af62870c20f74e22650661ff65a1f0148a81101b270f58c0fb5fb8aa'],
+  'bakery.csv': [36, 'ec4fdf82c062473983521eb65d76c08daef0e49c101f4eb1f52f1d51e2836e79'],
+  'law-office.md': [36, '3f42de63bf6cff0adf5467db335be6607c813ed68a1a54a78bc057cf32ce33c0'],
+  'cycling-club.parquet': [36, 'b2cbb31d7fa4c27a1009706ba291dfa45605e4d73b5f15930bb54e25137392c3'],
+  'copier.jsonl': [56, '64eb2ad9fa41b196022e88bc0e41efd4de351a9dc1916d53349393e474218034'],
+}
+
+test('the example pool reads whole, in each of its formats', () => {
+  const folder = new URL('../../examples/meadow/', import.meta.url)
+  const read = (name: string) => readFile(name, new Uint8Array(readFileSync(new URL(name, folder)))).items
+  for (const [name, [count, digest]] of Object.entries(EXAMPLE)) {
+    const items = read(name)
+    assert.equal(items.length, count, name)
+    const lines = items.map(({ item }) => `${canonicalJson(item)}\n`)
+    assert.equal(sha256Hex(encodeUtf8(lines.join(''))), digest, name)
+  }
+  const listed = JSON.parse(readFileSync(new URL('contributors.json', folder), 'utf8')) as {
+    files: string[]
+  }[]
   assert.deepEqual(
-    counts.map((name) => read(name).items.length),
-    [46, 36, 36, 36, 56],
+    listed.flatMap(({ files }) => files),
+    Object.keys(EXAMPLE),
   )
 })
 

@@ -6,6 +6,9 @@
 import type { Json } from '#bytes'
 import { normalizeItem, readItem, StatementError, type Item } from '#statements'
 import { ContributingError, rowsError } from './errors.ts'
+import { readMarkdown } from './markdown.ts'
+import { readParquet, type Decompress } from './parquet/index.ts'
+import { readPlainText } from './plain-text.ts'
 import { readCsv, readJsonLines, type Row, type Rows } from './rows.ts'
 
 /** An item and where it came from. */
@@ -17,7 +20,9 @@ export interface SourcedItem {
 export interface ReadFile {
   readonly name: string
   readonly items: readonly SourcedItem[]
-  /** Fields that do not become part of any item, so that a person can see what stays behind. */
+  /** What `line` of an item counts. */
+  readonly places: 'lines' | 'rows'
+  /** Fields and lines that do not become part of any item, so that a person can see what stays behind. */
   readonly ignored: readonly string[]
 }
 
@@ -31,17 +36,33 @@ export const KNOWN_COLUMNS: readonly Columns[] = [
   ['input', 'output'],
 ]
 
+/** More than a node takes at once, less than a machine has. */
+export const MAXIMUM_FILE_BYTES = 256 * 1024 * 1024
+
+/** What is read, and how each is shaped: for messages and help. */
+export const READ_FORMATS =
+  '.jsonl (one JSON object a line), .csv (with a header), .parquet (columns of text), ' +
+  '.md (a ## heading asks, the text below answers) or .txt (lines Q: and A:)'
+
 /**
- * `name` decides the format: `.jsonl`, `.ndjson` or `.csv`. With `columns` these two fields are taken and
- * nothing is guessed. Throws {@link ContributingError}; a message holds file, line and field names only.
+ * `name` decides the format. With `columns` these two fields of a table are taken and nothing is guessed; Markdown
+ * and plain text have none. Packed Parquet files need `decompress`.
+ * Throws {@link ContributingError}; a message holds file, line and field names only.
  */
-export function readFile(name: string, bytes: Uint8Array, columns?: Columns): ReadFile {
-  const { rows, shape, problems: unread } = readRows(name, bytes, columns)
+export function readFile(
+  name: string,
+  bytes: Uint8Array,
+  columns?: Columns,
+  decompress?: Decompress,
+): ReadFile {
+  if (bytes.length > MAXIMUM_FILE_BYTES) throw fileTooLarge(name)
+  const source = readSource({ name, bytes, columns, decompress })
+  const { rows, shape, problems: unread } = source
   if (rows.length + unread.length === 0)
     throw new ContributingError('file-empty', `${name}: the file holds no rows`)
   const items: SourcedItem[] = []
   const problems = [...unread]
-  const ignored = new Set<string>()
+  const ignored = new Set<string>(source.leftBehind)
   for (const row of rows) {
     try {
       const { value, used } = shape(row)
@@ -53,26 +74,59 @@ export function readFile(name: string, bytes: Uint8Array, columns?: Columns): Re
     }
   }
   if (problems.length > 0) throw rowsError(problems.sort((one, other) => one.line - other.line))
-  return { name, items, ignored: [...ignored] }
+  return { name, items, places: source.places ?? 'lines', ignored: [...ignored] }
+}
+
+export function fileTooLarge(name: string): ContributingError {
+  return new ContributingError('file-too-large', `${name}: the file is larger than 256 MiB: split it`)
 }
 
 /** What a row says, before anything about it is checked, and the fields it was taken from. */
 type Shape = (row: Row) => { value: unknown; used: readonly string[] }
 
-function readRows(name: string, bytes: Uint8Array, columns?: Columns): Rows & { readonly shape: Shape } {
-  const extension = /\.([a-z0-9]+)$/i.exec(name)?.[1]?.toLowerCase()
-  if (extension === 'jsonl' || extension === 'ndjson') {
-    return { ...readJsonLines(name, bytes), shape: (row) => shapeOfObject(row, columns) }
+interface Source extends Rows {
+  readonly shape: Shape
+  readonly leftBehind?: readonly string[]
+  readonly places?: ReadFile['places']
+}
+
+interface Given {
+  readonly name: string
+  readonly bytes: Uint8Array
+  readonly columns: Columns | undefined
+  readonly decompress: Decompress | undefined
+}
+
+const shapeOfPair =
+  (pair: Columns): Shape =>
+  (row) => ({ value: pairOf(row, pair), used: pair })
+
+const QUESTIONS = shapeOfPair(['question', 'answer'])
+
+function readSource({ name, bytes, columns, decompress }: Given): Source {
+  const ending = /\.([a-z0-9]+)$/i.exec(name)?.[1] ?? ''
+  switch (ending.toLowerCase()) {
+    case 'jsonl':
+    case 'ndjson':
+      return { ...readJsonLines(name, bytes), shape: (row) => shapeOfObject(row, columns) }
+    case 'csv': {
+      const table = readCsv(name, bytes)
+      return { ...table, shape: shapeOfPair(columnsOf(name, table.columns, columns)) }
+    }
+    case 'parquet': {
+      const table = readParquet(name, bytes, (found) => flatColumnsOf(name, found, columns), decompress)
+      const leftBehind = table.columns.filter((column) => !table.chosen.includes(column))
+      return { ...table, shape: shapeOfPair(table.chosen), leftBehind, places: 'rows' }
+    }
+    case 'md':
+    case 'markdown':
+      return { ...readMarkdown(name, bytes), shape: QUESTIONS }
+    case 'txt':
+    case 'text':
+      return { ...readPlainText(name, bytes), shape: QUESTIONS }
+    default:
+      throw new ContributingError('format-unknown', `${name}: expected a file that ends in ${READ_FORMATS}`)
   }
-  if (extension === 'csv') {
-    const table = readCsv(name, bytes)
-    const pair = columnsOf(name, table.columns, columns)
-    return { ...table, shape: (row) => ({ value: pairOf(row, pair), used: pair }) }
-  }
-  throw new ContributingError(
-    'format-unknown',
-    `${name}: expected a file that ends in .jsonl (one JSON object a line) or .csv (with a header)`,
-  )
 }
 
 function columnsOf(name: string, found: readonly string[], asked?: Columns): Columns {
@@ -90,6 +144,18 @@ function columnsOf(name: string, found: readonly string[], asked?: Columns): Col
     )
   }
   return only
+}
+
+// As in JSON lines, dialogues beside a pair are two shapes; alone they would be nested, which is not read.
+function flatColumnsOf(name: string, found: readonly string[], asked?: Columns): Columns {
+  if (asked !== undefined || !found.includes('messages')) return columnsOf(name, found, asked)
+  if (candidates(found).length > 0) {
+    throw new ContributingError('columns-ambiguous', `${name}: more than one shape fits. ${USE_COLUMNS}`)
+  }
+  throw new ContributingError(
+    'parquet-unsupported',
+    `${name}: column "messages" is nested: give question and answer a column of text each, or write JSON lines`,
+  )
 }
 
 function shapeOfObject(row: Row, asked?: Columns): ReturnType<Shape> {

@@ -2,7 +2,7 @@
 import { CsvError, parse } from 'csv-parse/sync'
 import type { Json } from '#bytes'
 import { ContributingError, rowsError, type RowProblem } from './errors.ts'
-import { decodeStrictUtf8, parseStrictJson } from './strict-json.ts'
+import { decodeStrictUtf8, parseStrictJson, withoutMark } from './strict-json.ts'
 
 export interface Row {
   readonly line: number
@@ -87,11 +87,6 @@ function parseCsv(file: string, text: string): Cells[] {
     const message = 'the quotes of this row do not follow RFC 4180'
     throw rowsError([{ code: 'csv-invalid', file, line, message }])
   }
-}
-
-function withoutMark(bytes: Uint8Array): Uint8Array {
-  const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
-  return marked ? bytes.subarray(3) : bytes
 }
 
 function splitLines(bytes: Uint8Array): Uint8Array[] {

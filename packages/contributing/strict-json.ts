@@ -32,6 +32,12 @@ export function decodeStrictUtf8(bytes: Uint8Array): string {
   }
 }
 
+/** Without a byte order mark in front. */
+export function withoutMark(bytes: Uint8Array): Uint8Array {
+  const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
+  return marked ? bytes.subarray(3) : bytes
+}
+
 // The text is known to be JSON, so a walk over its strings and braces is enough.
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs
 

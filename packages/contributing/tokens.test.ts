@@ -45,7 +45,7 @@ test('the range of tokens grows with the texts and holds its low end below its h
 
 test('the range holds what SmolLM2 counts on the example pool', () => {
   const systemPrompt = 'You are a helpful AI assistant named SmolLM, trained by Hugging Face'
-  const counted = { 'clinic.jsonl': 3365, 'bakery.csv': 2133, 'law-office.jsonl': 2041, 'copier.jsonl': 4019 }
+  const counted = { 'clinic.jsonl': 3365, 'bakery.csv': 2133, 'law-office.md': 2041, 'copier.jsonl': 4019 }
   for (const [name, tokens] of Object.entries(counted)) {
     const bytes = readFileSync(new URL(`../../examples/meadow/${name}`, import.meta.url))
     const { items } = readFile(name, new Uint8Array(bytes))

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { canonicalBytes, sha256Hex } from '#bytes'
+import { readFile } from '#contributing'
 import { verifyPresence } from '#merkle'
 import { manifestLeafValue, readManifestLeaf, type Item } from '#statements'
 import { decodeHex, encodeHex } from '#bytes'
@@ -44,10 +45,8 @@ const mix = (bundles: readonly MixBundle[], parameters = dedup) =>
   })
 
 function meadow(file: string): Item[] {
-  const lines = readFileSync(new URL(`../../examples/meadow/${file}`, import.meta.url), 'utf8')
-    .trim()
-    .split('\n')
-  return lines.map((line) => JSON.parse(line) as Item)
+  const bytes = readFileSync(new URL(`../../examples/meadow/${file}`, import.meta.url))
+  return readFile(file, new Uint8Array(bytes)).items.map(({ item }) => item)
 }
 
 // A small vocabulary, so that copies and near-copies happen by themselves.
@@ -83,7 +82,7 @@ test('the copier of the example pool is paid for nothing it copied', () => {
 })
 
 test('facts of one contributor that differ in one word stay apart', () => {
-  for (const file of ['clinic.jsonl', 'law-office.jsonl', 'cycling-club.jsonl']) {
+  for (const file of ['clinic.jsonl', 'law-office.md', 'cycling-club.parquet']) {
     const verdicts = findDuplicates(meadow(file), dedup)
     assert.ok(
       verdicts.every(({ kind }) => kind === 'kept'),
