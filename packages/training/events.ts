@@ -5,6 +5,19 @@ const whole = z.int()
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
 const file = z.strictObject({ name: z.string().max(128), sha256: digest, size: whole })
 
+/** Said by every command of the worker. */
+const progress = z.strictObject({
+  event: z.literal('progress'),
+  phase: z.enum(['load', 'convert', 'cache', 'train', 'export']),
+  done: whole,
+  total: whole,
+})
+const failed = z.strictObject({
+  event: z.literal('failed'),
+  code: z.string().max(60),
+  message: z.string().max(500),
+})
+
 const event = z.discriminatedUnion('event', [
   z.strictObject({
     event: z.literal('started'),
@@ -15,12 +28,7 @@ const event = z.discriminatedUnion('event', [
     step: whole,
     steps: whole,
   }),
-  z.strictObject({
-    event: z.literal('progress'),
-    phase: z.enum(['load', 'convert', 'cache', 'train', 'export']),
-    done: whole,
-    total: whole,
-  }),
+  progress,
   z.strictObject({
     event: z.literal('step'),
     step: whole,
@@ -42,16 +50,49 @@ const event = z.discriminatedUnion('event', [
     optimizer_sha256: digest,
     base_float32_sha256: digest,
   }),
-  z.strictObject({ event: z.literal('failed'), code: z.string().max(60), message: z.string().max(500) }),
+  failed,
 ])
 export type TrainerEvent = z.infer<typeof event>
 export const trainerEventSchema: z.ZodType<TrainerEvent> = event
 export type FinishedEvent = Extract<TrainerEvent, { event: 'finished' }>
 
+/** What the worker that measures coalitions says (spec/trainer-job.md §coalitions). */
+const coalitionsEvent = z.discriminatedUnion('event', [
+  z.strictObject({
+    event: z.literal('started'),
+    job_id: z.string(),
+    job_sha256: digest,
+    version: z.string(),
+    torch: z.string(),
+  }),
+  progress,
+  z.strictObject({ event: z.literal('coalition-progress'), number: whole, done: whole, total: whole }),
+  z.strictObject({
+    event: z.literal('coalition'),
+    number: whole,
+    members: z.array(whole),
+    seed: whole,
+    steps: whole,
+    loss_e6: whole,
+    tokens: whole,
+    scores_e6: z.array(z.array(whole).min(2)).min(1),
+  }),
+  failed,
+])
+export type CoalitionsEvent = z.infer<typeof coalitionsEvent>
+export const coalitionsEventSchema: z.ZodType<CoalitionsEvent> = coalitionsEvent
+export type CoalitionResult = Omit<Extract<CoalitionsEvent, { event: 'coalition' }>, 'event'>
+
 /** Undefined for a line that is no event of ours: the caller must not trust such a worker. */
-export function readTrainerEvent(line: string): TrainerEvent | undefined {
+export const readTrainerEvent = (line: string): TrainerEvent | undefined => read(trainerEventSchema, line)
+
+/** As {@link readTrainerEvent}, of the worker that measures coalitions. */
+export const readCoalitionsEvent = (line: string): CoalitionsEvent | undefined =>
+  read(coalitionsEventSchema, line)
+
+function read<T>(schema: z.ZodType<T>, line: string): T | undefined {
   try {
-    const result = event.safeParse(JSON.parse(line))
+    const result = schema.safeParse(JSON.parse(line))
     return result.success ? result.data : undefined
   } catch {
     return undefined

@@ -1,4 +1,6 @@
+export * from './coalitions.ts'
 export * from './events.ts'
 export * from './grading.ts'
 export * from './job.ts'
 export * from './model-files.ts'
+export type { TrainingExample } from './parts.ts'

@@ -1,34 +1,12 @@
 /** The job a trainer is given (spec/trainer-job.md): the one place on this side that spells it. */
 import { z } from 'zod'
 import { canonicalBytes, sha256Hex, type Bytes } from '#bytes'
-import { hex32 } from '#statements'
-
-const tokenIds = z.array(z.int().min(0)).min(2).readonly()
-
-const example = z.strictObject({
-  /** The bundle's number in this job; −1 for general text. */
-  bundle: z.int().min(-1),
-  commitment: hex32,
-  ids: tokenIds,
-  answer_from: z.int().min(1),
-})
-export type TrainingExample = z.infer<typeof example>
+import { material, tokensOf } from './parts.ts'
 
 const job = z.strictObject({
   format: z.literal('fairweight/job/v1'),
-  job_id: z.string().regex(/^[A-Za-z0-9._-]{1,128}$/),
-  base: z.strictObject({
-    path: z.string().startsWith('/'),
-    sha256: hex32,
-    cache: z.string().startsWith('/').nullable(),
-    float32_sha256: hex32.optional(),
-  }),
-  /** Closed list, checked by the trainer (spec/trainer-job.md §recipe). */
-  recipe: z.record(z.string(), z.unknown()),
+  ...material,
   seed: z.int().min(0),
-  examples: z.array(example).min(1).readonly(),
-  general: z.array(example).readonly(),
-  expect: z.strictObject({ tokens: z.int().min(1) }),
 })
 export type TrainingJob = z.infer<typeof job>
 export const trainingJobSchema: z.ZodType<TrainingJob> = job
@@ -37,8 +15,8 @@ export const GENERAL_BUNDLE = -1
 
 /** The job's bytes, and the digest that names the run. Throws `ZodError` where it is no job. */
 export function encodeJob(of: Omit<TrainingJob, 'format' | 'expect'>): { bytes: Bytes; digest: string } {
-  const tokens = of.examples.reduce((sum, { ids }) => sum + ids.length, 0)
-  const bytes = canonicalBytes(job.parse({ format: 'fairweight/job/v1', ...of, expect: { tokens } }))
+  const expect = { tokens: tokensOf(of.examples) }
+  const bytes = canonicalBytes(job.parse({ format: 'fairweight/job/v1', ...of, expect }))
   return { bytes, digest: sha256Hex(bytes) }
 }
 

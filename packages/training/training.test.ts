@@ -5,12 +5,15 @@ import { encodeUtf8, parseCanonical, sha256Hex } from '#bytes'
 import { signEnvelope, signingKeyFromSeed } from '#seal'
 import { modelDigest } from '#statements'
 import {
+  encodeCoalitionRequest,
+  encodeCoalitionsJob,
   encodeJob,
   generalWeight,
   isRight,
   modelSigningBundle,
   modelSigningStatement,
   readArchive,
+  readCoalitionsEvent,
   readQuestions,
   readTrainerEvent,
   recipeFacts,
@@ -84,6 +87,107 @@ test('a job that the trainer would refuse is not written', () => {
     { examples: [{ ...example, commitment: '0' }] },
   ]) {
     assert.throws(() => encodeJob({ ...job, ...change }))
+  }
+})
+
+const coalitions = {
+  job_id: 'run-1',
+  base: { path: '/base.gguf', sha256: '1'.repeat(64), cache: null },
+  recipe: {},
+  examples: [0, 1, 2].map((bundle) => ({
+    bundle,
+    commitment: String(bundle).repeat(64),
+    ids: [1, 2, 3],
+    answer_from: 1,
+  })),
+  general: [],
+  players: [[0, 2], [1]],
+  questions: [
+    {
+      ids: [1],
+      candidates: [
+        [5, 2],
+        [6, 2],
+      ],
+    },
+  ],
+}
+
+test('a job of coalitions is named by its bytes, and gives every bundle one player', () => {
+  const { bytes, digest } = encodeCoalitionsJob(coalitions)
+  assert.equal(digest, sha256Hex(bytes))
+  const [question] = coalitions.questions
+  for (const change of [
+    // A bundle that nobody answers for, that two are paid for, or that was never trained on.
+    { players: [[0], [1]] },
+    { players: [[0, 2], [1], [2]] },
+    {
+      players: [
+        [0, 2],
+        [1, 1],
+      ],
+    },
+    {
+      players: [
+        [0, 2],
+        [1, 3],
+      ],
+    },
+    { players: [[0, 2], [1], []] },
+    { players: [] },
+    { questions: [] },
+    { questions: [{ ...question!, candidates: [[5, 2]] }] },
+    // The right answer among the wrong ones could never be chosen for sure.
+    {
+      questions: [
+        {
+          ...question!,
+          candidates: [
+            [5, 2],
+            [5, 2],
+          ],
+        },
+      ],
+    },
+    { questions: [{ ...question!, candidates: [[5, 2], []] }] },
+    { questions: [{ ...question!, ids: [] }] },
+    { seed: 1 },
+  ]) {
+    assert.throws(() => encodeCoalitionsJob({ ...coalitions, ...change }), JSON.stringify(change))
+  }
+})
+
+test('a coalition is asked for in one line, its members in order', () => {
+  assert.equal(
+    encodeCoalitionRequest({ number: 3, members: [], seed: 7 }),
+    '{"number":3,"members":[],"seed":7}\n',
+  )
+  for (const members of [[1, 0], [1, 1], [-1], [0.5]])
+    assert.throws(() => encodeCoalitionRequest({ number: 1, members, seed: 7 }))
+  assert.throws(() => encodeCoalitionRequest({ number: 1, members: [], seed: -1 }))
+})
+
+test('what is no answer to a coalition is not read as one', () => {
+  const answer = {
+    event: 'coalition',
+    number: 1,
+    members: [0],
+    seed: 7,
+    steps: 2,
+    loss_e6: 5,
+    tokens: 9,
+    scores_e6: [[-1, -2]],
+  }
+  assert.deepEqual(readCoalitionsEvent(JSON.stringify(answer)), answer)
+  for (const change of [
+    { scores_e6: [] },
+    { scores_e6: [[-1]] },
+    { scores_e6: [[-1, null]] },
+    { scores_e6: [[-1, 0.5]] },
+    { text: 'of a contributor' },
+    { event: 'step' },
+  ]) {
+    assert.equal(readCoalitionsEvent(JSON.stringify({ ...answer, ...change })), undefined)
   }
 })
 

@@ -1,4 +1,4 @@
-"""Command line: run, doctor, make-test-model, --version. See spec/trainer-job.md for the contract of `run`."""
+"""Command line: run, run-coalitions, doctor, make-test-model, --version. The contract is spec/trainer-job.md."""
 import argparse
 import os
 import sys
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from . import VERSION, guard
 from .errors import TrainerError
-from .events import Events
+from .events import COALITIONS, RUN, Events
 
 
 def main(arguments: list[str]) -> int:
     options = _parse(arguments)
-    if options.command == "run":
-        return _run(options)
+    if options.command in ("run", "run-coalitions"):
+        return _work(options)
     if options.command == "doctor":
         from .doctor import print_report
         return print_report(options.json)
@@ -22,18 +22,23 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run(options) -> int:
+def _work(options) -> int:
     """Every way out is an event and a status. What went wrong inside is told by place, never by content."""
-    events = Events(1)
+    events = Events(RUN if options.command == "run" else COALITIONS)
     try:
         events.muzzle()
         warnings.simplefilter("ignore")
         guard.forbid_dumps()
         stop = guard.Stop()
         guard.close_network()
-        from .run import run
         from .seal import read_identity
-        run(options.job, read_identity(options.key_fd), options.job_sha256, events, stop)
+        job = options.job, read_identity(options.key_fd), options.job_sha256
+        if options.command == "run":
+            from .run import run
+            run(*job, events, stop)
+        else:
+            from .coalitions import run_coalitions
+            run_coalitions(*job, events, stop, sys.stdin.buffer)
         return 0
     except TrainerError as error:
         return _fail(events, error)
@@ -71,10 +76,12 @@ def _parse(arguments: list[str]):
     parser = _Parser(prog="fairweight_trainer", description=__doc__)
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="train one sealed job")
-    run.add_argument("--job", type=Path, required=True, metavar="JOBDIR")
-    run.add_argument("--key-fd", type=int, required=True, metavar="FD", help="descriptor with the age identity")
-    run.add_argument("--job-sha256", metavar="HEX", help="refuse any job but the one with this plaintext digest")
+    for name, does in (("run", "train one sealed job"),
+                       ("run-coalitions", "measure coalitions of one sealed job, as asked on the standard input")):
+        work = commands.add_parser(name, help=does)
+        work.add_argument("--job", type=Path, required=True, metavar="JOBDIR")
+        work.add_argument("--key-fd", type=int, required=True, metavar="FD", help="descriptor with the age identity")
+        work.add_argument("--job-sha256", metavar="HEX", help="refuse any job but the one with this plaintext digest")
     doctor = commands.add_parser("doctor", help="what this machine and installation can do")
     doctor.add_argument("--json", action="store_true")
     make = commands.add_parser("make-test-model", help="a tiny random Llama, for tests")

@@ -11,6 +11,7 @@ EXIT = {
     "job-unreadable": 64,      # does not open with this key: wrong key, or a changed byte
     "job-digest": 64,          # opens, but is not the job the caller named
     "job-invalid": 64,         # opens, but breaks a rule of the format
+    "request-invalid": 64,     # a line of the standard input that asks for no coalition of this job
     "base-missing": 65,
     "base-mismatch": 65,       # the base's bytes are not those the job names
     "base-unsupported": 65,    # not a Llama GGUF that this worker can train

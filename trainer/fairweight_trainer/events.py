@@ -38,26 +38,43 @@ def _tokens(value):
     return all(re.fullmatch(r"-1|\d+", k) and _integer(v) for k, v in value.items())
 
 
-SCHEMA = {
-    "started": {"job_id": _label, "job_sha256": _digest, "version": _label, "torch": _label,
-                "step": _integer, "steps": _integer},
+def _integers(value):
+    return type(value) is list and all(map(_integer, value))
+
+
+def _rows(value):
+    return type(value) is list and all(map(_integers, value))
+
+
+_STARTED = {"job_id": _label, "job_sha256": _digest, "version": _label, "torch": _label}
+_ALWAYS = {
     "progress": {"phase": lambda v: v in PHASES, "done": _integer, "total": _integer},
+    "failed": {"code": lambda v: v in EXIT, "message": lambda v: type(v) is str},
+}
+RUN = _ALWAYS | {
+    "started": _STARTED | {"step": _integer, "steps": _integer},
     "step": {"step": _integer, "steps": _integer, "loss_e6": _integer, "tokens_total": _integer,
              "tokens_per_second": _integer, "chain": _digest},
     "checkpoint": {"step": _integer},
     "finished": {"steps": _integer, "loss_e6": _integer, "chain": _digest, "tokens": _tokens, "files": _files,
                  "adapter_sha256": _digest, "optimizer_sha256": _digest, "base_float32_sha256": _digest},
-    "failed": {"code": lambda v: v in EXIT, "message": lambda v: type(v) is str},
+}
+COALITIONS = _ALWAYS | {
+    "started": _STARTED,
+    "coalition-progress": {"number": _integer, "done": _integer, "total": _integer},
+    "coalition": {"number": _integer, "members": _integers, "seed": _integer, "steps": _integer, "loss_e6": _integer,
+                  "tokens": _integer, "scores_e6": _rows},
 }
 
 
 class Events:
-    """Writes to a private copy of descriptor `fd`; `muzzle` then points 1 and 2 at nothing.
+    """Writes to a private copy of descriptor `fd` what `schema` lists; `muzzle` then points 1 and 2 at nothing.
 
     So a library that prints, warns or dies loudly cannot add a line of its own.
     """
 
-    def __init__(self, fd: int = 1):
+    def __init__(self, schema: dict, fd: int = 1):
+        self._schema = schema
         self._out = os.fdopen(os.dup(fd), "w", encoding="utf-8", newline="\n")
 
     def muzzle(self) -> None:
@@ -68,7 +85,7 @@ class Events:
 
     def emit(self, event: str, **fields) -> None:
         """One line, flushed. Raises `interrupted` when nobody reads any more."""
-        schema = SCHEMA[event]
+        schema = self._schema[event]
         if set(fields) != set(schema) or not all(schema[k](v) for k, v in fields.items()):
             raise TrainerError("internal", f"event {event} does not fit its schema")
         try:

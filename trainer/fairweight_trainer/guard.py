@@ -13,6 +13,8 @@ import signal
 import struct
 import sys
 
+from .errors import TrainerError
+
 _REFUSED = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty",
             "urllib.", "http.client.", "ftplib.", "smtplib.", "pickle.find_class", "webbrowser.")
 # System call numbers: socket, socketpair stays, execve, execveat, io_uring_setup, ptrace.
@@ -48,11 +50,34 @@ class Stop:
 
     def __init__(self):
         self.asked = False
+        self._waiting = False
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._ask)
 
+    def check(self, where: str) -> None:
+        """Raises TrainerError `interrupted` when a stop was asked for."""
+        if self.asked:
+            raise TrainerError("interrupted", f"stopped {where}")
+
+    def wait(self, call, where: str):
+        """What `call` gives, which may block: a stop ends it at once."""
+        self._waiting = True
+        try:
+            self.check(where)
+            return call()
+        except _Asked:
+            raise TrainerError("interrupted", f"stopped {where}") from None
+        finally:
+            self._waiting = False
+
     def _ask(self, *_):
         self.asked = True
+        if self._waiting:
+            raise _Asked
+
+
+class _Asked(Exception):
+    """Leaves a call that blocks; Python would go on waiting in it."""
 
 
 def _refuse(event: str, _args) -> None:

@@ -42,18 +42,28 @@ class BaseReference:
 
 
 @dataclass(frozen=True)
-class Job:
+class Material:
+    """What jobs of every kind have: what is trained, on what, how."""
     job_id: str
     digest: bytes
     base: BaseReference
     recipe: Recipe
-    seed: int
     examples: tuple[Example, ...]
     general: tuple[Example, ...]
 
 
+@dataclass(frozen=True)
+class Job(Material):
+    seed: int
+
+
 def read_job(folder: Path, seal: Seal, expected_sha256: str | None) -> Job:
     """Opens and checks JOBDIR/job.age. Raises TrainerError with one of the job's codes."""
+    return parse_job(open_job(folder, seal, expected_sha256))
+
+
+def open_job(folder: Path, seal: Seal, expected_sha256: str | None) -> bytes:
+    """The job's JSON, not yet checked."""
     path = folder / "job.age"
     try:
         if path.stat().st_size > MAX_JOB_BYTES:
@@ -67,15 +77,20 @@ def read_job(folder: Path, seal: Seal, expected_sha256: str | None) -> Job:
         raise TrainerError("job-unreadable", "job.age does not open with this key") from None
     if expected_sha256 is not None and hashlib.sha256(content).hexdigest() != expected_sha256:
         raise TrainerError("job-digest", "job.age opens, but is not the job that was named")
-    return parse_job(content)
+    return content
 
 
 def parse_job(content: bytes) -> Job:
     """Raises TrainerError `job-invalid`. Messages name places (examples[3].ids), never content."""
-    job = _parse_json(content)
-    fields(job, "job", ("format", "job_id", "base", "recipe", "seed", "examples", "general", "expect"))
-    if job["format"] != FORMAT:
-        raise TrainerError("job-invalid", f"job.format is not {FORMAT}")
+    job = parse_json(content, "the job", "job-invalid")
+    return Job(**parse_material(job, content, FORMAT, ("seed",)), seed=integer(job["seed"], "seed", 0, MAX_SEED))
+
+
+def parse_material(job, content: bytes, form: str, more: tuple[str, ...]) -> dict:
+    """The fields that all kinds of job have; `more` names those that the caller reads."""
+    fields(job, "job", ("format", "job_id", "base", "recipe", "examples", "general", "expect", *more))
+    if job["format"] != form:
+        raise TrainerError("job-invalid", f"job.format is not {form}")
     if type(job["job_id"]) is not str or not _job_id(job["job_id"]):
         raise TrainerError("job-invalid", "job.job_id is not 1 to 128 of A-Z a-z 0-9 . _ -")
     recipe = parse_recipe(job["recipe"])
@@ -86,18 +101,12 @@ def parse_job(content: bytes) -> Job:
     tokens = sum(len(e.ids) for e in examples)
     if integer(job["expect"]["tokens"], "expect.tokens", 1, MAX_SEED) != tokens:
         raise TrainerError("job-invalid", "expect.tokens is not the number of tokens in the examples")
-    return Job(
-        job_id=job["job_id"],
-        digest=hashlib.sha256(content).digest(),
-        base=_parse_base(job["base"]),
-        recipe=recipe,
-        seed=integer(job["seed"], "seed", 0, MAX_SEED),
-        examples=examples,
-        general=general,
-    )
+    return {"job_id": job["job_id"], "digest": hashlib.sha256(content).digest(), "base": _parse_base(job["base"]),
+            "recipe": recipe, "examples": examples, "general": general}
 
 
-def _parse_json(content: bytes):
+def parse_json(content: bytes, what: str, code: str):
+    """Integers only, each field once; else TrainerError of that code."""
     def once(pairs):
         found = dict(pairs)
         if len(found) != len(pairs):
@@ -110,8 +119,7 @@ def _parse_json(content: bytes):
     try:
         return json.loads(content.decode("utf-8"), object_pairs_hook=once, parse_float=refuse, parse_constant=refuse)
     except (ValueError, RecursionError):
-        raise TrainerError(
-            "job-invalid", "the job is not JSON with integers only and each field once") from None
+        raise TrainerError(code, f"{what} is not JSON with integers only and each field once") from None
 
 
 def _parse_base(value) -> BaseReference:
@@ -143,13 +151,17 @@ def _parse_example(value, where: str, general: bool, recipe: Recipe) -> Example:
     bundle = integer(value["bundle"], f"{where}.bundle", low, high)
     if type(value["commitment"]) is not str or not _hex64(value["commitment"]):
         raise TrainerError("job-invalid", f"{where}.commitment is not 64 hexadecimal digits")
-    ids = value["ids"]
-    if type(ids) is not list or not all(type(i) is int and 0 <= i <= MAX_TOKEN for i in ids):
-        raise TrainerError("job-invalid", f"{where}.ids is not a list of token ids")
+    ids = token_ids(value["ids"], f"{where}.ids")
     if not 2 <= len(ids) <= recipe.max_length:
         raise TrainerError("job-invalid", f"{where}.ids is not 2 to {recipe.max_length} tokens long")
     answer_from = integer(value["answer_from"], f"{where}.answer_from", 1, len(ids) - 1)
-    return Example(bundle, bytes.fromhex(value["commitment"]), tuple(ids), answer_from)
+    return Example(bundle, bytes.fromhex(value["commitment"]), ids, answer_from)
+
+
+def token_ids(value, where: str) -> tuple[int, ...]:
+    if type(value) is not list or not all(type(i) is int and 0 <= i <= MAX_TOKEN for i in value):
+        raise TrainerError("job-invalid", f"{where} is not a list of token ids")
+    return tuple(value)
 
 
 def _check_together(examples, general, recipe: Recipe) -> None:

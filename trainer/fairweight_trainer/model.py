@@ -51,12 +51,22 @@ def adapter_tensors(network: PeftModel) -> dict[str, torch.Tensor]:
     return get_peft_model_state_dict(network, save_embedding_layers=False)
 
 
-def run_layers(network: LlamaForCausalLM, layers: slice, hidden: torch.Tensor, pack: Pack) -> torch.Tensor:
-    """Hidden states (tokens, width) of a pack's tokens through some of the layers."""
+def run_layers(network: LlamaForCausalLM, layers: slice, hidden: torch.Tensor, pack: Pack,
+               rows: torch.Tensor | None = None) -> torch.Tensor:
+    """Hidden states (tokens, width) of a pack's tokens through some of the layers.
+
+    `rows`: the only ones wanted. The last layer's other rows are seen by nobody, so their larger half is not computed.
+    """
     batch = hidden[None]
-    rope = network.model.rotary_emb(batch, pack.positions[None])
-    for layer in network.model.layers[layers]:
-        batch = layer(batch, attention_mask=pack.mask[None, None], position_embeddings=rope)
+    mask, rope = pack.mask[None, None], network.model.rotary_emb(batch, pack.positions[None])
+    chosen = network.model.layers[layers]
+    for layer in chosen if rows is None else chosen[:-1]:
+        batch = layer(batch, attention_mask=mask, position_embeddings=rope)
+    if rows is not None:
+        last = chosen[-1]
+        seen, _ = last.self_attn(last.input_layernorm(batch), attention_mask=mask, position_embeddings=rope)
+        batch = (batch + seen)[:, rows]
+        batch = batch + last.mlp(last.post_attention_layernorm(batch))
     return batch[0]
 
 

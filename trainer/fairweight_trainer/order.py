@@ -6,7 +6,7 @@ platform and every language gets the same one.
 import hashlib
 from dataclasses import dataclass
 
-from .job import Example, Job
+from .job import Example, Job, Material
 
 _ORDER = b"fairweight/order/v1\0"
 _GENERAL_ORDER = b"fairweight/general-order/v1\0"
@@ -20,18 +20,24 @@ class Step:
     general: tuple[int, ...]
 
 
-def plan(job: Job) -> list[Step]:
-    """Every step of the run. A pass takes each example once; its last step may be smaller."""
+def plan(job: Material, seed: int, chosen: frozenset[int] | None = None) -> list[Step]:
+    """Every step of the run. A pass takes each example once; its last step may be smaller.
+
+    `chosen`: a run of these examples alone, in the order that they have in the run of all.
+    """
     batch = job.recipe.batch
-    per_pass = -(-len(job.examples) // batch)
+    count = len(job.examples) if chosen is None else len(chosen)
+    per_pass = -(-count // batch)
     distillation = job.recipe.distillation
     wanted = distillation.prompts_per_step * per_pass * job.recipe.passes if distillation else 0
     general: list[int] = []
     while len(general) < wanted:
-        general += shuffled(_GENERAL_ORDER, job.seed, len(general) // len(job.general), job.general)
+        general += shuffled(_GENERAL_ORDER, seed, len(general) // len(job.general), job.general)
     steps = []
     for number in range(job.recipe.passes):
-        order = shuffled(_ORDER, job.seed, number, job.examples)
+        order = shuffled(_ORDER, seed, number, job.examples)
+        if chosen is not None:
+            order = [i for i in order if i in chosen]
         for start in range(0, len(order), batch):
             k = len(steps) * (distillation.prompts_per_step if distillation else 0)
             some = general[k:k + distillation.prompts_per_step] if distillation else []
@@ -62,7 +68,7 @@ def chain_after(job: Job, steps: list[Step]) -> bytes:
     return head
 
 
-def tokens_after(job: Job, steps: list[Step]) -> dict[int, int]:
+def tokens_after(job: Material, steps: list[Step]) -> dict[int, int]:
     """Tokens trained on, by bundle (-1: general): whole dialogues, counted each time they are seen."""
     tokens: dict[int, int] = {}
     for step in steps:

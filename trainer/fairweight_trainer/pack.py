@@ -26,8 +26,11 @@ class Pack:
     answers: tuple[slice, ...]
 
 
-def shared_prefix(examples: tuple[Example, ...]) -> int:
-    """How many tokens all dialogues begin with. It ends before the token that predicts any first answer token."""
+def shared_prefix(examples) -> int:
+    """How many tokens all dialogues begin with. It ends before the token that predicts any first answer token.
+
+    `examples`: whatever has `ids` and `answer_from`.
+    """
     shared = min(e.answer_from for e in examples) - 1
     first = examples[0].ids
     for example in examples:
@@ -47,15 +50,16 @@ def pack(examples: list[Example], prefix: int) -> Pack:
         answers.append(slice(len(rows), len(rows) + len(example.ids) - example.answer_from))
         rows += range(start - prefix + example.answer_from - 1, len(ids) - 1)
         labels += example.ids[example.answer_from:]
-    return Pack(torch.tensor(ids), torch.tensor(positions), _mask(torch.tensor(owner)), torch.tensor(rows),
-                torch.tensor(labels), tuple(cuts), tuple(answers))
+    owner = torch.tensor(owner)
+    own = (owner[None, :] == owner[:, None]) | (owner[None, :] == -1)
+    return Pack(torch.tensor(ids), torch.tensor(positions), mask_of(own), torch.tensor(rows), torch.tensor(labels),
+                tuple(cuts), tuple(answers))
 
 
-def _mask(owner: torch.Tensor) -> torch.Tensor:
-    """A token sees itself and what comes before it, of its own dialogue and of the shared beginning."""
-    at = torch.arange(len(owner))
-    sees = (at[None, :] <= at[:, None]) & ((owner[None, :] == owner[:, None]) | (owner[None, :] == -1))
-    return torch.zeros(sees.shape).masked_fill_(~sees, float("-inf"))
+def mask_of(own: torch.Tensor) -> torch.Tensor:
+    """A token sees itself and what comes before it, of that where `own` is true: its dialogue and the shared beginning."""
+    at = torch.arange(len(own))
+    return torch.zeros(own.shape).masked_fill_(~own | (at[None, :] > at[:, None]), float("-inf"))
 
 
 def groups(lengths: list[int], prefix: int, limit: int) -> list[list[int]]:

@@ -14,7 +14,7 @@ from .seal import Seal, sha256, write_atomic
 def run(folder: Path, seal: Seal, expected_sha256: str | None, events: Events, stop: Stop) -> None:
     """Raises TrainerError; after `interrupted` the same call goes on where this one stopped."""
     job = read_job(folder, seal, expected_sha256)
-    steps = plan(job)
+    steps = plan(job, job.seed)
     # Only now: a refused job costs no seconds of loading.
     import torch
 
@@ -38,12 +38,13 @@ def run(folder: Path, seal: Seal, expected_sha256: str | None, events: Events, s
 
     base = load_base(job.base, progress)
     check_fits(job, base)
-    trainer = Trainer(job, base, len(steps))
+    trainer = Trainer(job, base)
+    if done < len(steps):
+        trainer.prepare(progress)
+    trainer.begin(job.seed, len(steps))
     losses = checkpoint.losses if checkpoint else []
     if checkpoint:
         restore(trainer, checkpoint)
-    if done < len(steps):
-        trainer.prepare(progress)
     head = chain_after(job, steps[:done])
     seen = sum(tokens_after(job, steps[:done]).values())
 

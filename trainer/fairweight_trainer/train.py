@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from peft import PeftModel
 from torch.nn.utils import clip_grad_norm_
 
 from .base import Base
 from .errors import TrainerError
-from .job import Example, Job
+from .job import Example, Material
 from .model import adapted, llama, logits, run_layers
 from .optimizer import make_optimizer
 from .order import Step
@@ -30,7 +31,7 @@ def fix_arithmetic(threads: int) -> None:
     torch.set_float32_matmul_precision("highest")
 
 
-def check_fits(job: Job, base: Base) -> None:
+def check_fits(job: Material, base: Base) -> None:
     """What a job can only be refused for once the base is known."""
     for where, part in (("examples", job.examples), ("general", job.general)):
         for i, example in enumerate(part):
@@ -55,18 +56,19 @@ class Lower:
 
 
 class Trainer:
-    """One job's run. Call `prepare`, then `step` for each step of the plan."""
+    """Call `prepare` once, then `begin` for each run, and `step` for each step of its plan.
 
-    def __init__(self, job: Job, base: Base, steps: int):
+    `dialogues`: what else will run through the network, so that it shares the same beginning.
+    """
+
+    def __init__(self, job: Material, base: Base, dialogues=()):
         self._job = job
-        self._prefix = shared_prefix(job.examples + job.general)
-        self._llama = llama(base)
-        self.network = adapted(self._llama, job.recipe, job.seed)
+        self.prefix = shared_prefix([*job.examples, *job.general, *dialogues])
+        self.llama = llama(base)
         self._lower_layers = slice(base.shape.layers - job.recipe.layers)
         self._upper_layers = slice(self._lower_layers.stop, None)
-        self._trained = [p for p in self.network.parameters() if p.requires_grad]
-        self.optimizer, self.schedule = make_optimizer(self._trained, job.recipe, steps)
         self._lower: Lower | None = None
+        self.network: PeftModel | None = None
         answers = sum(len(e.ids) - e.answer_from for e in job.general)
         self._keep_teacher = 4 * answers * base.shape.vocabulary <= TEACHER_BYTES
 
@@ -77,24 +79,31 @@ class Trainer:
         split = len(self._job.examples)
         states: list[torch.Tensor] = []
         teacher: list[torch.Tensor] = []
-        prefix = torch.empty(0, self._llama.config.hidden_size)
-        for group in groups([len(e.ids) for e in everything], self._prefix, LOWER_TOKENS):
+        prefix = torch.empty(0, self.llama.config.hidden_size)
+        for group in groups([len(e.ids) for e in everything], self.prefix, LOWER_TOKENS):
             progress("cache", group[0], len(everything))
-            p = pack([everything[i] for i in group], self._prefix)
-            hidden = run_layers(self._llama, self._lower_layers, self._llama.model.embed_tokens(p.ids), p)
-            prefix = hidden[:self._prefix].clone() if group[0] == 0 else prefix
+            p = pack([everything[i] for i in group], self.prefix)
+            hidden = self.lower(p)
+            prefix = hidden[:self.prefix].clone() if group[0] == 0 else prefix
             states += [hidden[cut].clone() for cut in p.cuts]
             if group[-1] >= split:
-                with self.network.disable_adapter():
-                    final = self._upper(p, hidden)
+                final = self.upper(p, hidden)
                 teacher += [self._teacher(final[a]) for i, a in zip(group, p.answers) if i >= split]
         progress("cache", len(everything), len(everything))
         self._lower = Lower(prefix, states[:split], states[split:], teacher)
 
+    def begin(self, seed: int, steps: int) -> None:
+        """Start values, optimiser and schedule as new: nothing is left of a run before."""
+        if self.network is not None:
+            self.network.unload()
+        self.network = adapted(self.llama, self._job.recipe, seed)
+        self.trained = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimizer, self.schedule = make_optimizer(self.trained, self._job.recipe, steps)
+
     def step(self, step: Step) -> float:
         """One update. Returns the step's answer loss before it, in nats a token."""
         loss = self.gather(step)
-        clip_grad_norm_(self._trained, self._job.recipe.clip_e6 / MILLION)
+        clip_grad_norm_(self.trained, self._job.recipe.clip_e6 / MILLION)
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad()
@@ -108,7 +117,7 @@ class Trainer:
         answers = sum(len(e.ids) - e.answer_from for e, _, t in parts if t is None)
         general = sum(len(e.ids) - e.answer_from for e, _, t in parts if t is not None)
         total = 0.0
-        for group in groups([len(e.ids) for e, _, _ in parts], self._prefix, UPPER_TOKENS):
+        for group in groups([len(e.ids) for e, _, _ in parts], self.prefix, UPPER_TOKENS):
             chosen = [parts[i] for i in group]
             answer_loss, loss = self._losses(chosen, answers, general)
             loss.backward()
@@ -118,20 +127,20 @@ class Trainer:
     def _losses(self, chosen, answers: int, general: int):
         """(sum of the pack's answer losses / answers, the pack's share of the step's whole loss)."""
         examples = [e for e, _, _ in chosen]
-        p = pack(examples, self._prefix)
-        final = self._upper(p, torch.cat([self._lower.prefix] + [h for _, h, _ in chosen]))
+        p = pack(examples, self.prefix)
+        final = self.upper(p, self.with_prefix([h for _, h, _ in chosen]))
         learnt = [p.answers[i] for i, (_, _, t) in enumerate(chosen) if t is None]
         kept = [p.answers[i] for i, (_, _, t) in enumerate(chosen) if t is not None]
         end = learnt[-1].stop if learnt else 0
         loss = torch.zeros(())
         if learnt:
-            loss = F.cross_entropy(logits(self._llama, final[:end]), p.labels[:end], reduction="sum") / answers
+            loss = F.cross_entropy(logits(self.llama, final[:end]), p.labels[:end], reduction="sum") / answers
         answer_loss = float(loss.detach())
         if kept:
             wanted = torch.cat([t for _, _, t in chosen if t is not None])
             if not self._keep_teacher:
                 wanted = self._distribution(wanted)
-            given = F.log_softmax(logits(self._llama, final[end:]), -1)
+            given = F.log_softmax(logits(self.llama, final[end:]), -1)
             weight = self._job.recipe.distillation.weight_e6 / MILLION
             loss = loss + weight / general * F.kl_div(given, wanted, reduction="sum", log_target=True)
         return answer_loss, loss
@@ -141,13 +150,21 @@ class Trainer:
 
     @torch.no_grad()
     def _distribution(self, final: torch.Tensor) -> torch.Tensor:
-        return F.log_softmax(logits(self._llama, final), -1)
+        return F.log_softmax(logits(self.llama, final), -1)
 
-    def _upper(self, p: Pack, hidden: torch.Tensor) -> torch.Tensor:
-        return run_layers(self._llama, self._upper_layers, hidden, p)[p.rows]
+    def lower(self, p: Pack) -> torch.Tensor:
+        """The states that enter the first adapted layer. Nothing of a run changes them."""
+        return run_layers(self.llama, self._lower_layers, self.llama.model.embed_tokens(p.ids), p)
+
+    def with_prefix(self, states: list[torch.Tensor]) -> torch.Tensor:
+        return torch.cat([self._lower.prefix, *states])
+
+    def upper(self, p: Pack, hidden: torch.Tensor) -> torch.Tensor:
+        """What the last layer gives for the pack's rows."""
+        return run_layers(self.llama, self._upper_layers, hidden, p, p.rows)
 
 
-def tokens_of(job: Job, step: Step) -> int:
+def tokens_of(job: Material, step: Step) -> int:
     """Whole dialogues, general ones included: what the step's speed is measured in."""
     chosen: list[Example] = [job.examples[i] for i in step.examples] + [job.general[i] for i in step.general]
     return sum(len(e.ids) for e in chosen)

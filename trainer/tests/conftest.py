@@ -73,11 +73,13 @@ class Bench:
         (self.folder / "job.age").write_bytes(pyrage.encrypt(self.content(), [self.identity.to_public()]))
         return self
 
+    command = "run"
+
     def start(self, *arguments: str, identity=None, before=(), **options) -> subprocess.Popen:
         read, write = os.pipe()
         os.write(write, f"{identity or self.identity}\n".encode())
         os.close(write)
-        command = [*before, sys.executable, "-m", "fairweight_trainer", "run", "--job", str(self.folder),
+        command = [*before, sys.executable, "-m", "fairweight_trainer", self.command, "--job", str(self.folder),
                    "--key-fd", str(read), *arguments]
         try:
             return subprocess.Popen(command, cwd=ROOT, pass_fds=[read], stdout=subprocess.PIPE,
@@ -102,11 +104,41 @@ class Bench:
             return {m.name: tar.extractfile(m).read() for m in tar.getmembers()}
 
 
+def question(number: int, answers: int = 3) -> dict:
+    """Of lengths that differ; the last answer is one token, the end alone."""
+    draws = [example(0, number * 100 + i, seed=9) for i in range(answers - 1)]
+    return {"ids": draws[0]["ids"][:draws[0]["answer_from"]],
+            "candidates": [*(e["ids"][e["answer_from"]:] for e in draws), [2]]}
+
+
+class CoalitionsBench(Bench):
+    """A job of coalitions over the same examples: three players, one of them with two bundles."""
+    command = "run-coalitions"
+
+    def __init__(self, folder: Path, model: Path):
+        super().__init__(folder, model)
+        del self.job["seed"]
+        for i, e in enumerate(self.job["examples"]):
+            e["bundle"] = i % 4
+        self.job |= {"format": "fairweight/coalitions/v1", "players": [[0, 3], [1], [2]],
+                     "questions": [question(i) for i in range(7)]}
+
+    def start(self, *arguments: str, **options) -> subprocess.Popen:
+        return super().start(*arguments, stdin=subprocess.PIPE, **options)
+
+
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("model") / "tiny.gguf"
     make_test_model(path, seed=1)
     return path
+
+
+@pytest.fixture
+def coalitions_bench(tmp_path, model_file) -> CoalitionsBench:
+    folder = tmp_path / "coalitions"
+    folder.mkdir()
+    return CoalitionsBench(folder, model_file)
 
 
 @pytest.fixture

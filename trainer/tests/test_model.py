@@ -32,9 +32,10 @@ def base(job):
 
 
 def trained(job, base, some=3):
-    steps = order.plan(job)
-    trainer = Trainer(job, base, len(steps))
+    steps = order.plan(job, job.seed)
+    trainer = Trainer(job, base)
     trainer.prepare(lambda *_: None)
+    trainer.begin(job.seed, len(steps))
     for step in steps[:some]:
         trainer.step(step)
     return trainer, steps

@@ -1,0 +1,106 @@
+"""How well the network picks the right answer: the log-probability of each whole answer to each question.
+
+A question's prompt runs through the layers once, with its answers behind it; each answer sees the prompt and
+itself. The base's part of that, the lower layers, is computed once for all coalitions.
+"""
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from .coalition_job import Question
+from .model import logits
+from .pack import LOWER_TOKENS, groups, mask_of
+from .train import Trainer
+
+# Tokens a pack when the upper layers and the head run: measured, see findings in spec/trainer-job.md.
+SCORE_TOKENS = 384
+
+
+@dataclass(frozen=True)
+class QuestionPack:
+    """As a Pack; label j is predicted by rows[reads[j]] and belongs to answer `owners[j]`, counted over the pack."""
+    ids: torch.Tensor
+    positions: torch.Tensor
+    mask: torch.Tensor
+    rows: torch.Tensor
+    reads: torch.Tensor
+    labels: torch.Tensor
+    owners: torch.Tensor
+    answers: int
+    cuts: tuple[slice, ...]
+
+
+def length(question: Question) -> int:
+    """Tokens in a pack, the shared beginning included: an answer's last token is predicted, and predicts nothing."""
+    return len(question.ids) + sum(len(c) - 1 for c in question.candidates)
+
+
+def pack_questions(questions: list[Question], prefix: int) -> QuestionPack:
+    ids, positions = list(questions[0].ids[:prefix]), list(range(prefix))
+    # Of each token: its question, and its answer; -1 for the shared beginning and for a prompt.
+    question_of, answer_of = [-1] * prefix, [-1] * prefix
+    rows, reads, labels, owners, cuts = [], [], [], [], []
+    answers = 0
+    for number, question in enumerate(questions):
+        start, prompt = len(ids), len(question.ids)
+        ids += question.ids[prefix:]
+        positions += range(prefix, prompt)
+        answer_of += [-1] * (prompt - prefix)
+        first = len(rows)
+        rows.append(len(ids) - 1)
+        for candidate in question.candidates:
+            reads += [first, *range(len(rows), len(rows) + len(candidate) - 1)]
+            rows += range(len(ids), len(ids) + len(candidate) - 1)
+            ids += candidate[:-1]
+            positions += range(prompt, prompt + len(candidate) - 1)
+            answer_of += [answers] * (len(candidate) - 1)
+            labels += candidate
+            owners += [answers] * len(candidate)
+            answers += 1
+        question_of += [number] * (len(ids) - start)
+        cuts.append(slice(start, len(ids)))
+    q, a = torch.tensor(question_of), torch.tensor(answer_of)
+    own = (q[None, :] == -1) | (q[None, :] == q[:, None]) & ((a[None, :] == -1) | (a[None, :] == a[:, None]))
+    return QuestionPack(torch.tensor(ids), torch.tensor(positions), mask_of(own), torch.tensor(rows),
+                        torch.tensor(reads), torch.tensor(labels), torch.tensor(owners), answers, tuple(cuts))
+
+
+class Scorer:
+    """Call `prepare` once; then `scores` says what the trainer's network, as it is, thinks of every answer."""
+
+    def __init__(self, trainer: Trainer, questions: tuple[Question, ...]):
+        self._trainer = trainer
+        self._questions = questions
+        self._states: list[torch.Tensor] = []
+        self._packs: list[tuple[QuestionPack, list[int]]] = []
+
+    @torch.no_grad()
+    def prepare(self, progress) -> None:
+        """Before the trainer has begun a run, or after: the lower layers are the base's."""
+        trainer, lengths = self._trainer, [length(q) for q in self._questions]
+        for group in groups(lengths, trainer.prefix, LOWER_TOKENS):
+            progress("cache", group[0], len(lengths))
+            p = pack_questions([self._questions[i] for i in group], trainer.prefix)
+            hidden = trainer.lower(p)
+            self._states += [hidden[cut].clone() for cut in p.cuts]
+        progress("cache", len(lengths), len(lengths))
+        for group in groups(lengths, trainer.prefix, SCORE_TOKENS):
+            self._packs.append((pack_questions([self._questions[i] for i in group], trainer.prefix), group))
+
+    @torch.no_grad()
+    def scores(self) -> list[list[float]]:
+        """Per question and candidate: the sum of its tokens' log-probabilities, in nats."""
+        flat = torch.cat([self.pack_scores(p, group) for p, group in self._packs]).tolist()
+        found, at = [], 0
+        for question in self._questions:
+            found.append(flat[at:at + len(question.candidates)])
+            at += len(question.candidates)
+        return found
+
+    def pack_scores(self, p: QuestionPack, group: list[int]) -> torch.Tensor:
+        """One score an answer of the pack, in float64."""
+        trainer = self._trainer
+        final = trainer.upper(p, trainer.with_prefix([self._states[i] for i in group]))
+        given = F.log_softmax(logits(trainer.llama, final), -1)[p.reads, p.labels]
+        return torch.zeros(p.answers, dtype=torch.float64).index_add(0, p.owners, given.double())
