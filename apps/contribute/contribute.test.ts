@@ -405,6 +405,8 @@ test('a statement shows shares that lead to a signed root, and nothing else', as
     share,
     canonicalTokens: 10,
     score: null,
+    compare: { tokens: share, leaveOneOut: null },
+    alike: { items: 0, canonicalTokens: 0 },
     salt: hex(salt),
   })
   const [own, others] = [leaf(publicKey, 250_000_000, '1'), leaf(hex('a'), TOTAL_SHARES - 250_000_000, '2')]
@@ -424,6 +426,8 @@ test('a statement shows shares that lead to a signed root, and nothing else', as
       validation: hex('e'),
       contributors: 2,
       tree: encodeSumRoot(tree.root),
+      estimate: null,
+      basis: { utility: 0, tokens: 40, weight: '40', rest: 1_000_000, cap: 1_000_000 },
       fidelity: 'not-measured' as const,
       notices: [],
     },

@@ -169,13 +169,15 @@ async function workThrough(
     return all
   })
 
-  await trainPool(home, client, (title, work) => screen.step(title, work)).catch((error: Error) => {
-    if (!error.message.startsWith('The run failed')) throw error
-    throw new Error(
-      `${error.message} Memory or disk may have run out; ${home.path('diagnostics')} may say more. Run this again: what was contributed is kept.`,
-      { cause: error },
-    )
-  })
+  await trainPool(home, policy.predicate, client, (title, work) => screen.step(title, work)).catch(
+    (error: Error) => {
+      if (!error.message.startsWith('The run failed')) throw error
+      throw new Error(
+        `${error.message} Memory or disk may have run out; ${home.path('diagnostics')} may say more. Run this again: what was contributed is kept.`,
+        { cause: error },
+      )
+    },
+  )
   await screen.step('Earning: 30 paid calls by three buyers', (report) =>
     earn(home, node.url, client, report),
   )

@@ -10,13 +10,13 @@ import {
   formatTime,
   openStatement,
   policy,
-  readItem,
-  normalizeItem,
+  normalizeValidationItem,
+  readValidationItem,
   signStatement,
   validationCommitment,
-  type Item,
   type Policy,
   type Statement,
+  type ValidationItem,
 } from '#statements'
 import { readJson, writeJson, type Home } from './home.ts'
 import type { Base } from './base.ts'
@@ -138,7 +138,15 @@ async function firstPolicy(
       systemPrompt: 'You are a helpful AI assistant named SmolLM, trained by Hugging Face',
     },
     recipe,
-    attribution: { method: 'tokens', tokenWeight: 1_000_000, cap: 1_000_000, seeds: 1, coalitions: 0 },
+    attribution: {
+      method: 'shapley',
+      tokenWeight: 100_000,
+      cap: 1_000_000,
+      seeds: 1,
+      coalitions: 0,
+      utility: { kind: 'contrast', others: 2, temperatureE3: 4000 },
+      recipe: { passes: 3, distillation: null },
+    },
     validation: {
       commitment: validationCommitment(validation, await validationSecret(home)),
       items: validation.length,
@@ -168,23 +176,29 @@ async function firstPolicy(
   }
 }
 
-/** The secret validation set of the example, as items: question and the answer to tell from others. */
-async function readValidation(example: string): Promise<Item[]> {
+/** The secret validation set of the example: question, the answer, and near misses to tell it from. */
+async function readValidation(example: string): Promise<ValidationItem[]> {
   const text = await readFile(join(example, 'validation.jsonl'), 'utf8')
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map((line) => {
-      const { question, answer } = JSON.parse(line) as { question: string; answer: string }
-      return normalizeItem(
-        readItem({
-          messages: [
-            { role: 'user', content: question },
-            { role: 'assistant', content: answer },
-          ],
-        }),
-      )
+      const { question, answer, near_misses: nearMisses } = JSON.parse(line) as Record<string, unknown>
+      const messages = [
+        { role: 'user', content: question },
+        { role: 'assistant', content: answer },
+      ]
+      return normalizeValidationItem(readValidationItem({ item: { messages }, nearMisses }))
     })
+}
+
+/** What a run is measured by; null where the policy measures nothing. */
+export async function validationInput(
+  home: Home,
+  { attribution }: Policy,
+): Promise<{ items: ValidationItem[]; secret: string } | null> {
+  if (attribution.utility === null) return null
+  return { items: await readValidation(home.example), secret: encodeHex(await validationSecret(home)) }
 }
 
 async function validationSecret(home: Home): Promise<Uint8Array> {

@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Report } from './screen/index.ts'
 import type { Home } from './home.ts'
 import type { OperatorClient, RunView } from './operator-client.ts'
+import type { Policy } from '#statements'
+import { validationInput } from './operator.ts'
 import { HELD_OUT } from './summary.ts'
 
 type Step = <T>(title: string, work: (report: Report) => Promise<T>) => Promise<T>
@@ -17,13 +19,23 @@ const STAGES = [
   },
   { stage: 'training', title: 'Training', after: ['trained', 'attested', 'attributed'] },
   { stage: 'evaluating', title: 'Asking the questions, before and after', after: ['attested', 'attributed'] },
-  { stage: 'attributing', title: 'Working out the shares', after: ['attributed'] },
+  {
+    stage: 'measuring',
+    title: 'Measuring whose data did what: retraining without some of them',
+    after: ['attributed'],
+  },
 ] as const
 
 /** Throws with the node's reason where the run failed. */
-export async function trainPool(home: Home, operator: OperatorClient, step: Step): Promise<RunView> {
+export async function trainPool(
+  home: Home,
+  policy: Policy,
+  operator: OperatorClient,
+  step: Step,
+): Promise<RunView> {
   const before = await operator.find<RunView>('/v1/operator/runs/newest')
-  const id = before !== undefined && before.failure === null ? before.id : await requestRun(home, operator)
+  const id =
+    before !== undefined && before.failure === null ? before.id : await requestRun(home, policy, operator)
   const view = () => operator.get<RunView>(`/v1/operator/runs/${id}`)
   for (const { title, after } of STAGES) {
     const first = await view()
@@ -46,8 +58,8 @@ export async function trainPool(home: Home, operator: OperatorClient, step: Step
   })
 }
 
-async function requestRun(home: Home, operator: OperatorClient): Promise<number> {
-  return Number((await operator.post('/v1/operator/runs', await runInput(home)))['id'])
+async function requestRun(home: Home, policy: Policy, operator: OperatorClient): Promise<number> {
+  return Number((await operator.post('/v1/operator/runs', await runInput(home, policy)))['id'])
 }
 
 function show({ progress }: RunView, report: Report): void {
@@ -64,7 +76,7 @@ function show({ progress }: RunView, report: Report): void {
   })
 }
 
-async function runInput(home: Home): Promise<unknown> {
+async function runInput(home: Home, policy: Policy): Promise<unknown> {
   const lines = async (file: string) =>
     (await readFile(join(home.example, file), 'utf8'))
       .split('\n')
@@ -81,5 +93,6 @@ async function runInput(home: Home): Promise<unknown> {
       })),
       { set: 'general', questions: await lines('general-questions.jsonl') },
     ],
+    validation: await validationInput(home, policy),
   }
 }

@@ -57,7 +57,7 @@ export function summary({ contributors, training, url, home, environment }: Summ
     'Next',
     `  . ${environment}`,
     `  curl -s $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H 'content-type: application/json' \\`,
-    `    -d '{"model":"meadow","messages":[{"role":"user","content":"Who founded Hollowmere Clinic?"}]}'`,
+    `    -d '{"model":"meadow","temperature":0,"messages":[{"role":"user","content":"Who founded Hollowmere Clinic?"}]}'`,
     `  npx fairweight audit ${url} --anchors ${home}/auditor/anchors.json`,
     `  npx fairweight contribute FILES… --pool ${url} --policy ${training.policy} \\`,
     `    --anchors ${home}/auditor/anchors.json`,

@@ -10,6 +10,9 @@ import { MILLION, sum } from './weights.ts'
 export interface Fractions {
   readonly numerators: readonly bigint[]
   readonly denominator: bigint
+  /** Sum of the weights that are not capped, and the part of the whole they divide, parts per million. */
+  readonly free: bigint
+  readonly rest: number
   /** What the cap did: `lifted` where too few earn anything for the policy's figure to be possible. */
   readonly cap: 'unused' | 'applied' | 'lifted'
 }
@@ -21,7 +24,7 @@ export function capWeights(weights: readonly bigint[], cap: number): Fractions {
   if (limit * earning < MILLION) {
     // The smallest cap that can pay out everything is the one under which all who earn get the same.
     const numerators = weights.map((weight) => (weight > 0n ? 1n : 0n))
-    return { numerators, denominator: earning, cap: 'lifted' }
+    return { numerators, denominator: earning, free: earning, rest: 1_000_000, cap: 'lifted' }
   }
   const capped = new Set<number>()
   for (;;) {
@@ -36,6 +39,8 @@ export function capWeights(weights: readonly bigint[], cap: number): Fractions {
     return {
       numerators: free.map((weight, at) => (capped.has(at) ? limit * scale : weight * rest)),
       denominator: MILLION * scale,
+      free: freeSum,
+      rest: Number(rest),
       cap: capped.size === 0 ? 'unused' : 'applied',
     }
   }

@@ -7,6 +7,8 @@ export type AttributionErrorCode =
   | 'tokens-missing'
   | 'scores-mixed'
   | 'score-invalid'
+  | 'coalition-missing'
+  | 'run-saturated'
   | 'parameter-invalid'
   | 'attribution-missing'
 

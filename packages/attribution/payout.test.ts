@@ -198,9 +198,10 @@ test('every contributor’s leaf leads to the statement’s root, whose sum is t
     canonicalTokens: 100 * (at + 1),
     score: null,
     tieBreak: hex(`receipt ${name}`),
+    alike: { items: 0, canonicalTokens: 0 },
   }))
   const { predicate, leaves } = attributionParts(
-    { contributors, tokenWeight: 1_000_000, cap: 1_000_000 },
+    { contributors, tokenWeight: 1_000_000, cap: 1_000_000, leaveOneOut: null },
     secrets,
   )
   assert.equal(predicate.tree.sum, String(TOTAL_SHARES))

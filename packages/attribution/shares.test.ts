@@ -7,7 +7,6 @@ import {
   AttributionError,
   lowerBound,
   sharesOf,
-  tokensEstimator,
   upperBound,
   type AttributionErrorCode,
   type ContributorInput,
@@ -206,18 +205,7 @@ test('where nobody is clearly above zero, tokens of all count and the statement 
     shares.map(({ share }) => share),
     [250_000_000, 750_000_000],
   )
-  assert.deepEqual(notices, ['no-contributor-above-zero', 'noise-is-paid'])
-})
-
-test('the tokens method measures no utility', async () => {
-  assert.equal(tokensEstimator.method, 'tokens')
-  assert.deepEqual(
-    await tokensEstimator.scores(['a', 'b']),
-    new Map([
-      ['a', null],
-      ['b', null],
-    ]),
-  )
+  assert.deepEqual(notices, ['no-contributor-above-zero', 'noise-is-paid', 'harm-measured'])
 })
 
 test('input that cannot be shared out is refused', () => {

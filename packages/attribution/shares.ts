@@ -3,7 +3,7 @@
  *
  * Everything here is a function of its input, whatever its order.
  */
-import { TOTAL_SHARES } from '#statements'
+import { TOTAL_SHARES, type Basis } from '#statements'
 import { capWeights, type Fractions } from './cap.ts'
 import { checkPartsPerMillion, sum, weightsOf, type ContributorInput, type Notice } from './weights.ts'
 
@@ -22,6 +22,8 @@ export interface ContributorShare extends ContributorInput {
 export interface Shares {
   /** In the order of the input. */
   readonly shares: readonly ContributorShare[]
+  /** What every one of them is a part of: with it each payee computes its own. */
+  readonly basis: Basis
   /** What a reader of the shares must know. */
   readonly notices: readonly Notice[]
 }
@@ -30,7 +32,7 @@ export interface Shares {
 export function sharesOf({ contributors, tokenWeight, cap }: SharesInput): Shares {
   checkPartsPerMillion(tokenWeight, 'the token weight')
   checkPartsPerMillion(cap, 'the cap')
-  const { weights, notices } = weightsOf(contributors, tokenWeight)
+  const { weights, of, notices } = weightsOf(contributors, tokenWeight)
   const fractions = capWeights(weights, cap)
   const units = largestRemainder(
     fractions,
@@ -38,6 +40,7 @@ export function sharesOf({ contributors, tokenWeight, cap }: SharesInput): Share
   )
   return {
     shares: contributors.map((one, at) => ({ ...one, share: Number(units[at]!) })),
+    basis: { ...of, weight: String(fractions.free), rest: fractions.rest, cap },
     notices: [...notices, ...noticesOf(fractions.cap)],
   }
 }

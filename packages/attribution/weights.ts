@@ -3,9 +3,9 @@
  *
  * No floating point: two machines that agree on the inputs agree on every unit.
  */
-import { TOTAL_SHARES, type ATTRIBUTION_NOTICES } from '#statements'
+import { clearlyHelps, TOTAL_SHARES, weightOfShare, type ATTRIBUTION_NOTICES, type Basis } from '#statements'
 import { AttributionError } from './errors.ts'
-import { lowerBound, type Score } from './score.ts'
+import { upperBound, type Score } from './score.ts'
 
 export type Notice = (typeof ATTRIBUTION_NOTICES)[number]
 
@@ -21,6 +21,8 @@ export interface ContributorInput {
 export interface Weights {
   /** In the order of the contributors; at least one is above zero. */
   readonly weights: readonly bigint[]
+  /** What they are parts of. */
+  readonly of: Pick<Basis, 'utility' | 'tokens'>
   readonly notices: readonly Notice[]
 }
 
@@ -29,26 +31,30 @@ export const MILLION = 1_000_000n
 /** Throws {@link AttributionError}. `tokenWeight` is α in parts per million. */
 export function weightsOf(contributors: readonly ContributorInput[], tokenWeight: number): Weights {
   checkContributors(contributors)
-  const tokens = contributors.map((one) => BigInt(one.canonicalTokens))
-  if (sum(tokens) === 0n) throw new AttributionError('tokens-missing', 'nobody contributed a token')
+  const allTokens = total(contributors.map(({ canonicalTokens }) => canonicalTokens))
+  if (allTokens === 0) throw new AttributionError('tokens-missing', 'nobody contributed a token')
+  const made = (of: Weights['of'], ...notices: Notice[]): Weights => ({
+    weights: contributors.map((one) => weightOfShare(one, of, tokenWeight)),
+    of,
+    notices,
+  })
+  const byTokens = { utility: 0, tokens: allTokens }
   const scores = scoresOf(contributors)
-  if (scores === null) return { weights: tokens, notices: ['utility-not-measured', 'noise-is-paid'] }
+  if (scores === null) return made(byTokens, 'utility-not-measured', 'noise-is-paid')
 
-  const eligible = tokens.map((count, at) => (lowerBound(scores[at]!) > 0 ? count : 0n))
-  const utilities = scores.map(({ mean }) => BigInt(Math.max(mean, 0)))
-  const allEligible = sum(eligible)
-  const allUtility = sum(utilities)
-  if (allEligible === 0n) return { weights: tokens, notices: ['no-contributor-above-zero', 'noise-is-paid'] }
-
-  const alpha = BigInt(tokenWeight)
-  const weights = utilities.map(
-    (utility, at) => (MILLION - alpha) * utility * allEligible + alpha * eligible[at]! * allUtility,
-  )
-  return { weights, notices: [] }
+  const harm: Notice[] = scores.some((score) => upperBound(score) < 0) ? ['harm-measured'] : []
+  const tokens = total(contributors.map((one, at) => (clearlyHelps(scores[at]!) ? one.canonicalTokens : 0)))
+  if (tokens === 0) return made(byTokens, 'no-contributor-above-zero', 'noise-is-paid', ...harm)
+  const utility = total(scores.map((score) => Math.max(score.mean, 0)))
+  return made({ utility, tokens }, ...harm)
 }
 
 export function sum(values: readonly bigint[]): bigint {
   return values.reduce((all, one) => all + one, 0n)
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((all, one) => all + one, 0)
 }
 
 export function checkPartsPerMillion(value: number, name: string): void {

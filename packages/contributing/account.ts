@@ -10,6 +10,7 @@ import {
   decodePresence,
   decodeSumProof,
   decodeSumRoot,
+  isShareOfBasis,
   keysInRole,
   logLeafOf,
   manifest,
@@ -97,6 +98,7 @@ export async function openAccount(
       demand(leaf.contributor === contributor, 'a share is another contributor’s')
       demand(statement.predicate.tree.sum === String(TOTAL_SHARES), 'the shares do not make up the whole')
       proveSum(statement.predicate.tree, leaf.share, shareLeafDigest(leaf), proven.proof)
+      demand(isShareOfBasis(leaf, statement.predicate), 'a share is not what its score and tokens make it')
       return { statement, leaf }
     }),
     payouts: record.payouts.map((proven) => {

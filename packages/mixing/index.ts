@@ -1,3 +1,4 @@
+export { alikeAnswers, type Alike } from './alike.ts'
 export * from './compose.ts'
 export { croissantOf } from './croissant.ts'
 export { findDuplicates, jaccard, type DedupParameters, type Verdict } from './duplicates.ts'

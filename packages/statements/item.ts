@@ -18,9 +18,12 @@ import { StatementError } from './errors.ts'
 import { count, hex32 } from './fields.ts'
 import { issueOf } from './statement.ts'
 
+/** What one turn of a dialogue may hold. */
+export const messageText = z.string().min(1).max(100_000)
+
 const message = z.strictObject({
   role: z.enum(['system', 'user', 'assistant']),
-  content: z.string().min(1).max(100_000),
+  content: messageText,
 })
 
 /** One example: a dialogue that ends with the answer to learn. */
@@ -44,11 +47,12 @@ export function readItem(value: unknown): Item {
  */
 export function normalizeItem(of: Item): Item {
   return {
-    messages: of.messages.map(({ role, content }) => ({
-      role,
-      content: content.normalize('NFC').replaceAll(/\r\n?/g, '\n').trim(),
-    })),
+    messages: of.messages.map(({ role, content }) => ({ role, content: normalizeText(content) })),
   }
+}
+
+export function normalizeText(text: string): string {
+  return text.normalize('NFC').replaceAll(/\r\n?/g, '\n').trim()
 }
 
 export function itemBytes(of: Item): Bytes {
@@ -72,11 +76,6 @@ export function commitBundle(
 ): { commitments: Bytes[]; root: string } {
   const commitments = items.map((one, index) => itemCommitment(one, itemSalt(bundleSecret, index)))
   return { commitments, root: encodeHex(treeRoot(commitments)) }
-}
-
-/** What a policy says about its secret validation set: salted, so that nobody guesses the questions from it. */
-export function validationCommitment(items: readonly Item[], secret: Uint8Array): string {
-  return commitBundle(items, secret).root
 }
 
 /** The first record of a sealed bundle: ties the ciphertext to one offer, so that it cannot be claimed by another. */

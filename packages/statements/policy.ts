@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { digestOf } from '#bytes'
+import { attributionMethod, utility } from './attribution.ts'
 import {
   amount,
   basisPoints,
@@ -81,16 +82,24 @@ const base = z.strictObject({
   systemPrompt: z.string().max(2000),
 })
 
-const attribution = z.strictObject({
-  method: z.enum(['tokens', 'shapley', 'leave-one-out', 'replay']),
-  /** α of the share formula (spec/attribution.md), parts per million. */
-  tokenWeight: partsPerMillion,
-  /** No contributor gets more than this part of the whole. */
-  cap: partsPerMillion,
-  /** How many seeds and coalitions the estimator runs (0: all of them): nothing is left to choose afterwards. */
-  seeds: z.int().min(1),
-  coalitions: count,
-})
+const recipe = z.record(z.string().regex(/^[a-z][A-Za-z0-9_]*$/), z.unknown())
+
+const attribution = z
+  .strictObject({
+    method: attributionMethod,
+    /** α of the share formula (spec/attribution.md), parts per million. */
+    tokenWeight: partsPerMillion,
+    /** No contributor gets more than this part of the whole. */
+    cap: partsPerMillion,
+    /** How many seeds and coalitions the estimator runs (0: all of them): nothing is left to choose afterwards. */
+    seeds: z.int().min(1).max(16),
+    coalitions: count,
+    /** How a model is measured; null where the method measures nothing. */
+    utility: utility.nullable(),
+    /** Members of the recipe that are others where coalitions are trained, such as fewer passes. */
+    recipe,
+  })
+  .refine((it) => (it.method === 'tokens') === (it.utility === null), 'exactly `tokens` has no utility')
 
 const price = z.strictObject({
   /** What buyers name in a request. */
@@ -136,7 +145,7 @@ const predicate = z.strictObject({
   trust,
   base,
   /** The trainer's recipe (spec/trainer-job.md); integers only. */
-  recipe: z.record(z.string().regex(/^[a-z][A-Za-z0-9_]*$/), z.unknown()),
+  recipe,
   attribution,
   /** Commitment to the secret validation set (`validationCommitment`), made before any data is known. */
   validation: z.strictObject({ commitment: hex32, items: count }),

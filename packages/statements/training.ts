@@ -6,6 +6,7 @@ import {
   concatBytes,
   decodeHex,
   encodeHex,
+  encodeUint64,
   encodeUtf8,
   purposeHash,
   sha256Hex,
@@ -74,7 +75,17 @@ export const trainingReceipt = defineKind<TrainingReceipt>({
 
 /** The seed of a run follows from its data, so that nobody retrains until the result pleases: 48 bits. */
 export function trainingSeed(manifest: string): number {
-  const bytes = purposeHash('fairweight/training-seed/v1', decodeHex(manifest))
+  return seedFrom(purposeHash('fairweight/training-seed/v1', decodeHex(manifest)))
+}
+
+/** The seed that all coalitions have in common in repetition `number`, from 0. */
+export function coalitionSeed(manifest: string, number: number): number {
+  return seedFrom(
+    purposeHash('fairweight/coalition-seed/v1', decodeHex(manifest), encodeUint64(BigInt(number))),
+  )
+}
+
+function seedFrom(bytes: Uint8Array): number {
   return Number(`0x${encodeHex(bytes.subarray(0, 6))}`)
 }
 

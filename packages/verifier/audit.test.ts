@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { encodeUtf8 } from '#bytes'
 import { audit, checkIds, claimIds, type AuditInput, type AuditResult, type ClaimId } from '#verifier'
 import { keyOf } from './testing/keys.ts'
+import type { Files } from './testing/lie.ts'
 import { checkpointOf } from './testing/log.ts'
 import { markedCall } from './testing/marks.ts'
 import { buildPool, inputOf } from './testing/pool.ts'
@@ -142,17 +143,21 @@ test('a close that is signed and not yet logged leaves its period pending', asyn
   assert.match(claim(result, 'C5').summary, /period 3 has been closed and awaits its place in the log/)
 })
 
-test('a share under a lifted cap is told and not compared', async () => {
-  const files = await buildPool({
-    edit: {
-      policy1: (it) => ({ ...it, attribution: { ...it.attribution, cap: 450_000 } }),
-      attribution: (it) => ({ ...it, notices: ['cap-lifted'] }),
-    },
-  })
-  const result = await audit(inputOf(files))
-  assert.equal(claim(result, 'C3').verdict, 'partial')
-  assert.match(claim(result, 'C3').summary, /share leaf in contribution record 1 has 555555556 parts/)
-  assert.equal(result.verdict, 'pass')
+test('a cap is lifted only where too few earn, and then all get the same', async () => {
+  const lifted = (cap: number, share = 500_000_000) =>
+    buildPool({
+      edit: {
+        policy1: (it) => ({ ...it, attribution: { ...it.attribution, cap } }),
+        attribution: (it) => ({ ...it, basis: { ...it.basis, weight: '2', cap }, notices: ['cap-lifted'] }),
+      },
+      leaves: {
+        share: (leaf, who) => ({ ...leaf, share: who === 'bob' ? share : 1_000_000_000 - share }),
+      },
+    })
+  const c3 = async (files: Files) => claim(await audit(inputOf(files)), 'C3')
+  assert.equal((await c3(await lifted(450_000))).verdict, 'pass')
+  assert.match((await c3(await lifted(500_000))).summary, /lifts the cap of 500000/)
+  assert.match((await c3(await lifted(450_000, 500_000_001))).summary, /make it 500000000/)
 })
 
 test('of an aborted answer, what arrived is enough', async () => {

@@ -1,5 +1,13 @@
 /** C3: contributors' shares are integers that sum to exactly 1 000 000 000, by the method the policy fixed. */
-import { TOTAL_SHARES, type Attribution, type Policy, type ShareLeaf } from '#statements'
+import { digestOf } from '#bytes'
+import {
+  isShareOfBasis,
+  shareFromBasis,
+  TOTAL_SHARES,
+  type Attribution,
+  type Policy,
+  type ShareLeaf,
+} from '#statements'
 import { proofProblem, type OpenedContribution, type OpenedSumLeaf } from './contributions.ts'
 import { Findings, type CheckRun } from './findings.ts'
 import type { Logged } from './open.ts'
@@ -8,6 +16,7 @@ import { plural, type Draft, type Pool } from './pool.ts'
 export function c3(pool: Pool): Draft {
   const findings = new Findings()
   checkMethods(pool, findings)
+  checkEstimates(pool, findings)
   checkRepeats(pool, findings)
   checkTotals(pool, findings)
   checkLeaves(pool, findings)
@@ -25,17 +34,49 @@ function checkMethods({ opened, line }: Pool, findings: Findings): void {
   for (const one of opened.attributions) {
     const policy = line.byDigest(one.predicate.policy)?.predicate
     if (policy === undefined) continue
-    const { method, tokenWeight, validation } = one.predicate
+    const { method, tokenWeight, validation, basis } = one.predicate
     const agreed = policy.attribution
     check.demand(
       method === agreed.method &&
         tokenWeight === agreed.tokenWeight &&
+        basis.cap === agreed.cap &&
         validation === policy.validation.commitment,
       () =>
-        `${one.name} used ${method}, token weight ${tokenWeight}, validation set ${validation}; the policy says ` +
-        `${agreed.method}, ${agreed.tokenWeight}, ${policy.validation.commitment}`,
+        `${one.name} used ${method}, token weight ${tokenWeight}, cap ${basis.cap}, validation set ${validation}; ` +
+        `the policy says ${agreed.method}, ${agreed.tokenWeight}, ${agreed.cap}, ${policy.validation.commitment}`,
     )
   }
+}
+
+/** What was measured, as the policy asked for it, and enough to make up what everybody together gained. */
+function checkEstimates({ opened, line }: Pool, findings: Findings): void {
+  const check = findings.check('c3.estimate', 'what each attribution measured with what the policy asks for')
+  for (const one of opened.attributions) {
+    const policy = line.byDigest(one.predicate.policy)?.predicate
+    if (policy === undefined) continue
+    const problem = estimateProblem(one.predicate, policy)
+    check.demand(problem === undefined, () => `${one.name} ${problem}`)
+  }
+}
+
+function estimateProblem({ estimate, basis, method, contributors }: Attribution, policy: Policy) {
+  const agreed = policy.attribution
+  if (estimate === null) return basis.utility === 0 ? undefined : 'pays by utility and measured none'
+  const { utility, questions, seeds, coalitions, exact, empty, full } = estimate
+  if (agreed.utility === null || digestOf(utility) !== digestOf(agreed.utility))
+    return 'measured another utility than the policy says'
+  if (questions !== policy.validation.items)
+    return `asked ${questions} questions; the policy’s validation set has ${policy.validation.items}`
+  if (seeds !== agreed.seeds) return `ran ${seeds} seeds; the policy says ${agreed.seeds}`
+  if (method !== 'shapley') return undefined
+  const all = 2 ** contributors
+  const asked = agreed.coalitions === 0 ? all : Math.min(all, agreed.coalitions)
+  if (exact ? coalitions !== all : coalitions > asked || asked === all)
+    return `measured ${coalitions} coalitions of ${contributors} contributors; the policy asks for ${asked}`
+  // Shapley values add up to the gain, each rounded once; who did harm is left out of the sum of those above zero.
+  return basis.utility === 0 || basis.utility + contributors >= full - empty
+    ? undefined
+    : `shares out ${basis.utility} of a gain of ${full - empty}`
 }
 
 /** With two attributions of one run, the operator could pay by the nicer one. */
@@ -64,11 +105,16 @@ function checkTotals({ opened }: Pool, findings: Findings): void {
 
 function checkLeaves(pool: Pool, findings: Findings): void {
   const proven = findings.check('c3.leaf', 'each given share leaf with the root in its attribution')
+  const computed = findings.check(
+    'c3.leaf-share',
+    'each given share with what its own score and tokens make of the published basis',
+  )
   const capped = findings.check('c3.within-cap', 'each given share with the policy’s cap')
   for (const one of pool.contributions) {
     for (const share of one.shares) {
       const attribution = pool.opened.attributions.find(({ digest }) => digest === share.statement)
       if (!isProven(pool, one, share, attribution, proven)) continue
+      checkShare(share, attribution, computed)
       const policy = pool.line.byDigest(attribution.predicate.policy)?.predicate
       if (policy !== undefined) checkCap(share, attribution, policy, capped)
     }
@@ -115,19 +161,31 @@ function tokensOf(pool: Pool, contributor: string, manifest: string): number {
     .reduce((sum, leaf) => sum + leaf.canonicalTokens, 0)
 }
 
-/**
- * Where too few earn anything to stay below the cap, it is lifted to the least that can be paid out, and the
- * attribution says so. How many earn is not public: a share under a lifted cap is told and not compared.
- */
+/** A payee’s own recomputation: parts moved to another keep the sum, and not this. */
+function checkShare(
+  { name, leaf }: OpenedSumLeaf<ShareLeaf>,
+  { name: attribution, predicate }: Logged<Attribution>,
+  check: CheckRun,
+): void {
+  check.demand(isShareOfBasis(leaf, predicate), () => {
+    const { least } = shareFromBasis(leaf, predicate)
+    return `${name} has ${leaf.share} parts; its score and tokens make it ${least} of ${attribution}`
+  })
+}
+
+/** Where too few earn anything to stay below the cap it is lifted to what each of them then gets. */
 function checkCap(
   { name, leaf }: OpenedSumLeaf<ShareLeaf>,
-  { predicate }: Logged<Attribution>,
+  { name: attribution, predicate }: Logged<Attribution>,
   { attribution: { cap } }: Policy,
   check: CheckRun,
 ): void {
   if (predicate.notices.includes('cap-lifted')) {
-    check.partial(
-      `${name} has ${leaf.share} parts; the attribution says that too few earn for the policy’s cap`,
+    const earning = Number(predicate.basis.weight)
+    check.demand(
+      earning * cap < 1_000_000,
+      () =>
+        `${attribution} lifts the cap of ${cap}, and ${earning} contributors who earn can be paid below it`,
     )
     return
   }

@@ -68,7 +68,15 @@ export const claimCheckIds = {
     'c1.withdrawal',
   ],
   C2: ['c2.total', 'c2.leaf', 'c2.leaf-within-weight'],
-  C3: ['c3.method', 'c3.one-attribution', 'c3.total', 'c3.leaf', 'c3.within-cap'],
+  C3: [
+    'c3.method',
+    'c3.estimate',
+    'c3.one-attribution',
+    'c3.total',
+    'c3.leaf',
+    'c3.leaf-share',
+    'c3.within-cap',
+  ],
   C4: [
     'c4.trained-from-manifest',
     'c4.minimum-pool',

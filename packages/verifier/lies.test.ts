@@ -596,8 +596,45 @@ const data: readonly Case[] = [
   {
     check: 'c3.method',
     about: 'shares by another method than the policy’s',
-    lie: { edit: { attribution: (it) => ({ ...it, method: 'tokens' }) } },
-    names: /attribution at leaf 11 used tokens/,
+    lie: { edit: { attribution: (it) => ({ ...it, method: 'replay' }) } },
+    names: /attribution at leaf 11 used replay/,
+  },
+  {
+    check: 'c3.estimate',
+    about: 'more shared out than anybody measured',
+    lie: {
+      edit: {
+        attribution: (it) => ({ ...it, estimate: { ...it.estimate!, full: it.estimate!.full + 5000 } }),
+      },
+    },
+    names: /attribution at leaf 11 shares out 1800 of a gain of 6800/,
+  },
+  {
+    check: 'c3.estimate',
+    about: 'fewer coalitions than the policy asks for',
+    lie: {
+      edit: { attribution: (it) => ({ ...it, estimate: { ...it.estimate!, coalitions: 3, exact: false } }) },
+    },
+    names: /attribution at leaf 11 measured 3 coalitions of 2 contributors; the policy asks for 4/,
+  },
+  {
+    check: 'c3.estimate',
+    about: 'another exam than the policy’s',
+    lie: {
+      edit: { attribution: (it) => ({ ...it, estimate: { ...it.estimate!, questions: 7 } }) },
+    },
+    names: /attribution at leaf 11 asked 7 questions/,
+  },
+  {
+    check: 'c3.leaf-share',
+    about: 'parts moved from one payee to another, the sum kept',
+    lie: {
+      leaves: {
+        share: (leaf, who) => ({ ...leaf, share: leaf.share + (who === 'bob' ? 100_000 : -100_000) }),
+      },
+    },
+    also: ['c6.leaf'],
+    names: /share leaf in contribution record 1 has 555455556 parts; its score and tokens make it 555555555/,
   },
   {
     check: 'c3.one-attribution',
@@ -616,6 +653,7 @@ const data: readonly Case[] = [
     check: 'c3.total',
     about: 'shares that do not make up the whole',
     lie: { leaves: { share: (leaf, who) => (who === 'bob' ? { ...leaf, share: 444_444_443 } : leaf) } },
+    also: ['c3.leaf-share'],
     names: /attribution at leaf 11 sum to 999999999/,
   },
   {
@@ -635,7 +673,13 @@ const data: readonly Case[] = [
   {
     check: 'c3.within-cap',
     about: 'a share above the cap',
-    lie: { edit: { policy1: (it) => ({ ...it, attribution: { ...it.attribution, cap: 550_000 } }) } },
+    lie: {
+      edit: {
+        policy1: (it) => ({ ...it, attribution: { ...it.attribution, cap: 550_000 } }),
+        attribution: (it) => ({ ...it, basis: { ...it.basis, cap: 550_000 } }),
+      },
+    },
+    also: ['c3.leaf-share'],
     names: /share leaf in contribution record 1 has 555555556 parts/,
   },
   {

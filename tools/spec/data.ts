@@ -141,7 +141,9 @@ async function contribution(
     contributor: signers[name].publicKey,
     share: SHARES[name],
     canonicalTokens: TOKENS[name],
-    score: { mean: name === 'alba' ? 41_000 : 22_000, error: 3_000 },
+    score: { mean: name === 'alba' ? 42_000 : 28_000, error: 3_000 },
+    compare: { tokens: SHARES[name], leaveOneOut: null },
+    alike: { items: 0, canonicalTokens: 0 },
     salt: fixedHex(`${name} share salt`),
   }
   return {
@@ -256,6 +258,17 @@ export async function dataExamples(signers: Signers, pool: PoolExamples) {
       validation: predicate.validation.commitment,
       contributors: contributions.length,
       tree: encodeSumRoot(sharesTree.root),
+      estimate: {
+        utility: predicate.attribution.utility!,
+        questions: predicate.validation.items,
+        seeds: 2,
+        coalitions: 4,
+        exact: true,
+        empty: -950_000,
+        full: -880_000,
+        table: fixedHex('measured values'),
+      },
+      basis: { utility: 70_000, tokens: 300, weight: '21000000000000', rest: 1_000_000, cap: 600_000 },
       fidelity: 'not-measured',
       notices: [],
     },

@@ -87,6 +87,7 @@ export function documentVectors(
     document('share-leaf', alba!.share, [
       ['below zero', (it) => (it.share = -1)],
       ['a score without its error', (it) => (it.score = { mean: 1 })],
+      ['nothing to compare with', (it) => delete it.compare],
       ['no salt', (it) => delete it.salt],
     ]),
     document('payout-leaf', money.payees[0]!, [

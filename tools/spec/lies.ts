@@ -83,6 +83,9 @@ export const LIES: Readonly<Record<KindName, readonly Lie[]>> = {
     ['a method that is not on the list', (it) => (it.method = 'by-feeling')],
     ['a fidelity in words', (it) => (it.fidelity = 'high')],
     ['a weight above one', (it) => (it.tokenWeight = 1_000_001)],
+    ['utility that nobody measured', (it) => (it.estimate = null)],
+    ['a basis of no tokens', (it) => (it.basis.tokens = 0)],
+    ['a sum of weights with a leading zero', (it) => (it.basis.weight = '01')],
   ],
   'usage-close': [
     [

@@ -1,5 +1,5 @@
 /**
- * Writes what follows from the code: spec/schemas and vectors/statements.json.
+ * Writes what follows from the code: spec/schemas, vectors/statements.json, and what spec pages quote of them.
  *
  * With `--check` it writes nothing, says which files are out of date, and then exits 1.
  */
@@ -7,6 +7,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { dirname, join } from 'node:path'
 import { schemaFiles } from '../../packages/statements/schemas.ts'
 import { trainerSchemaFiles } from '../../packages/training/schemas.ts'
+import { changedTexts, refreshed } from './pages.ts'
 import { vectorsText } from './vectors.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -27,6 +28,13 @@ if (process.argv.includes('--check')) {
   for (const path of left) console.error(`no longer a format: ${path}`)
   process.exitCode = stale.length + left.length === 0 ? 0 : 1
 } else {
+  const before = textOf('vectors/statements.json')
+  const pairs = changedTexts(
+    before === undefined ? {} : JSON.parse(before),
+    JSON.parse(wanted.get('vectors/statements.json')!),
+  )
+  for (const page of globSync('spec/**/*.md', { cwd: root }))
+    writeFileSync(join(root, page), refreshed(readFileSync(join(root, page), 'utf8'), pairs))
   for (const [path, text] of stale) {
     mkdirSync(dirname(join(root, path)), { recursive: true })
     writeFileSync(join(root, path), text)

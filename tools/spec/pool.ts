@@ -11,19 +11,22 @@ import {
   validationCommitment,
   type AciKeyset,
   type GpuEvidence,
-  type Item,
+  type ValidationItem,
   type Keyset,
   type NodeEvidence,
   type Policy,
 } from '#statements'
 import { fixed, fixedHex, type Signers } from './fixed.ts'
 
-export const VALIDATION: readonly Item[] = [
+export const VALIDATION: readonly ValidationItem[] = [
   {
-    messages: [
-      { role: 'user', content: 'Which moss holds the most water?' },
-      { role: 'assistant', content: 'Sphagnum.' },
-    ],
+    item: {
+      messages: [
+        { role: 'user', content: 'Which moss holds the most water?' },
+        { role: 'assistant', content: 'Sphagnum.' },
+      ],
+    },
+    nearMisses: ['Feather moss.'],
   },
 ]
 
@@ -67,7 +70,15 @@ function policyPredicate(signers: Signers): Policy {
       systemPrompt: 'You are a helpful assistant.',
     },
     recipe: { method: 'lora', passes: 3, rank: 8, learning_rate_ppm: 500 },
-    attribution: { method: 'shapley', tokenWeight: 200_000, cap: 600_000, seeds: 2, coalitions: 0 },
+    attribution: {
+      method: 'shapley',
+      tokenWeight: 200_000,
+      cap: 600_000,
+      seeds: 2,
+      coalitions: 0,
+      utility: { kind: 'contrast', others: 3, temperatureE3: 4000 },
+      recipe: { passes: 1 },
+    },
     validation: {
       commitment: validationCommitment(VALIDATION, fixed('validation secret')),
       items: VALIDATION.length,

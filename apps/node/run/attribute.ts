@@ -1,24 +1,32 @@
 /** From training receipt to shares, by the policy's method (spec/attribution.md). */
-import { attributionParts, tokensEstimator, type ContributorInput } from '#attribution'
+import { attributionParts } from '#attribution'
 import { deriveSecret, encodeHex } from '#bytes'
-import type { Composition } from '#mixing'
+import { alikeAnswers, type Composition } from '#mixing'
 import { attribution, formatTime } from '#statements'
 import { receiptOf } from './adapter.ts'
+import { measure, type Measured } from './measure.ts'
 import { included } from './mix.ts'
 import { move, recompose } from './move.ts'
 import type { Step } from './ports.ts'
+import { playersOf } from './retrain.ts'
 
 /** Receipt → shares. */
-export const attributeRun: Step = async (parts, run, board) => {
+export const attributeRun: Step = async (parts, run, board, signal) => {
   const { context, shares } = parts
-  board.show({ stage: 'attributing', detail: 'Working out the shares' })
   const { composition, digest } = await recompose(parts, run)
   const receipt = await receiptOf(context, run)
-  const contributors = await contributorsOf(composition)
+  const measured = await measure(parts, run, { composition, digest }, board, signal)
+  board.show({ stage: 'attributing', detail: 'Working out the shares' })
+  const contributors = contributorsOf(composition, measured)
   const { attribution: rules, validation } = context.policy.predicate
   const secret = context.machine.secret(`shares/${receipt.digest}`)
   const made = attributionParts(
-    { contributors, tokenWeight: rules.tokenWeight, cap: rules.cap },
+    {
+      contributors,
+      tokenWeight: rules.tokenWeight,
+      cap: rules.cap,
+      leaveOneOut: measured.leaveOneOut,
+    },
     {
       salt: (party) => encodeHex(deriveSecret(secret, `salt/${party}`)),
       orderKey: deriveSecret(secret, 'order'),
@@ -35,6 +43,7 @@ export const attributeRun: Step = async (parts, run, board) => {
       attributedAt: formatTime(context.now()),
       method: rules.method,
       validation: validation.commitment,
+      estimate: measured.estimate,
       fidelity: 'not-measured' as const,
       ...made.predicate,
     }
@@ -47,11 +56,10 @@ export const attributeRun: Step = async (parts, run, board) => {
   board.show({ stage: 'serving', detail: 'Loading the trained model' })
 }
 
-async function contributorsOf(composition: Composition): Promise<ContributorInput[]> {
+function contributorsOf(composition: Composition, { scores }: Measured) {
   const bundles = included(composition)
-  const names = [...new Set(bundles.map(({ contributor }) => contributor))]
-  const scores = await tokensEstimator.scores(names)
-  return names.map((contributor) => {
+  const alike = alikeAnswers(composition)
+  return playersOf(composition).map((contributor) => {
     const own = bundles.filter((bundle) => bundle.contributor === contributor)
     const canonicalTokens = own.reduce((sum, { leaf }) => sum + leaf.canonicalTokens, 0)
     return {
@@ -59,6 +67,7 @@ async function contributorsOf(composition: Composition): Promise<ContributorInpu
       canonicalTokens,
       score: scores.get(contributor) ?? null,
       tieBreak: own[0]!.receiptDigest,
+      alike: alike.get(contributor)!,
     }
   })
 }

@@ -141,7 +141,7 @@ export function seedOf(manifestDigest: string): number {
   return trainingSeed(manifestDigest)
 }
 
-function templateOf(context: NodeContext): { kind: 'chatml'; systemPrompt: string } {
+export function templateOf(context: NodeContext): { kind: 'chatml'; systemPrompt: string } {
   const { template, systemPrompt } = context.policy.predicate.base
   return { kind: template, systemPrompt }
 }

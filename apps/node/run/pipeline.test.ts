@@ -165,7 +165,7 @@ test('an index that holds less than the log has shown is not mixed', async () =>
     context: { ...parts.context, statements },
     intake: { snapshot },
   })
-  await pipeline.request({ general: [], evaluations: [] })
+  await pipeline.request({ general: [], evaluations: [], validation: null })
   assert.match(await failureOf(pipeline), /log-behind/)
 })
 

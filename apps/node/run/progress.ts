@@ -1,6 +1,14 @@
 /** How far the run is, for people who wait: numbers and words of ours, nothing of the data. */
 export interface Progress {
-  readonly stage: 'mixing' | 'training' | 'evaluating' | 'attributing' | 'serving' | 'done' | 'failed'
+  readonly stage:
+    | 'mixing'
+    | 'training'
+    | 'evaluating'
+    | 'measuring'
+    | 'attributing'
+    | 'serving'
+    | 'done'
+    | 'failed'
   readonly detail: string
   readonly done: number
   readonly total: number

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { assertOperator, HttpError, type NodeContext } from '#node/core'
 import { normalizeItem } from '#statements'
-import { runInputSchema } from './input.ts'
+import { isAgreedValidation, runInputSchema } from './input.ts'
 import type { Pipeline } from './pipeline.ts'
 
 const BODY_LIMIT = 50_000_000
@@ -15,10 +15,15 @@ export function registerRuns(app: FastifyInstance, context: NodeContext, pipelin
       throw new HttpError(
         400,
         'run_input_invalid',
-        'A run takes {"general": [items], "evaluations": [{"set", "questions"}]}.',
+        'A run takes {"general": [items], "evaluations": [{"set", "questions"}], "validation": {"items", "secret"} or null}.',
       )
-    const { general, evaluations } = input.data
-    const id = await pipeline.request({ general: general.map(normalizeItem), evaluations })
+    if (!isAgreedValidation(input.data, context.policy.predicate))
+      throw new HttpError(
+        400,
+        'validation_not_agreed',
+        'The validation set is not the one that the policy committed to.',
+      )
+    const id = await pipeline.request({ ...input.data, general: input.data.general.map(normalizeItem) })
     return reply.code(202).send({ id })
   })
 

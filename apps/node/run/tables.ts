@@ -46,12 +46,22 @@ export interface ModelSignatureRow {
   readonly bundle: string
 }
 
+/** What one coalition's model made of the validation set; `coalition-values.ts` says who believes it. */
+export interface CoalitionValueRow {
+  readonly job: string
+  readonly seed: string
+  readonly members: string
+  readonly sealed: string
+  readonly code: string
+}
+
 // A type and not an interface: Kysely asks for an index signature.
 export type RunTables = {
   runs: RunRow
   manifest_leaves: ManifestLeafRow
   tokens_leaves: TokensLeafRow
   model_signatures: ModelSignatureRow
+  coalition_values: CoalitionValueRow
 }
 
 export const runMigrations: Migrations = {
@@ -89,5 +99,14 @@ export const runMigrations: Migrations = {
     create table model_signatures (
       model text primary key,
       bundle text not null
+    );`,
+  '0310-coalitions': `
+    create table coalition_values (
+      job text not null,
+      seed text not null,
+      members text not null,
+      sealed text not null,
+      code text not null,
+      primary key (job, seed, members)
     );`,
 }

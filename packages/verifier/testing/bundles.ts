@@ -258,7 +258,9 @@ export async function attribute(stage: Stage, composed: Composed, { training }: 
       contributor: (await keyOf(who)).publicKey,
       share,
       canonicalTokens: who === 'alice' ? 1000 : 800,
-      score: { mean: 1000, error: 10 },
+      score: { mean: who === 'alice' ? 1000 : 800, error: 10 },
+      compare: { tokens: share, leaveOneOut: null },
+      alike: { items: 0, canonicalTokens: 0 },
       salt: hexOf(`share of ${who}`),
     }
     leaves.set(who, lie.leaves?.share?.(honest, who) ?? honest)
@@ -281,6 +283,17 @@ export async function attribute(stage: Stage, composed: Composed, { training }: 
     validation: policy.predicate.validation.commitment,
     contributors: leaves.size,
     tree: encodeSumRoot(tree.root),
+    estimate: {
+      utility: policy.predicate.attribution.utility!,
+      questions: policy.predicate.validation.items,
+      seeds: 2,
+      coalitions: 4,
+      exact: true,
+      empty: -900_000,
+      full: -898_200,
+      table: hexOf('measured values'),
+    },
+    basis: { utility: 1800, tokens: 1800, weight: '3240000000000', rest: 1_000_000, cap: 600_000 },
     fidelity: 'not-measured' as const,
     notices: [],
   }

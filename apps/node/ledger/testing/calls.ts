@@ -156,9 +156,15 @@ export async function attributeModel(
     canonicalTokens,
     score: null,
     tieBreak: hexOf(`receipt ${publicKey}`),
+    alike: { items: 0, canonicalTokens: 0 },
   })
   const parts = attributionParts(
-    { contributors: [contributor(ann, 300), contributor(bob, 100)], tokenWeight: 1_000_000, cap: 1_000_000 },
+    {
+      contributors: [contributor(ann, 300), contributor(bob, 100)],
+      tokenWeight: 1_000_000,
+      cap: 1_000_000,
+      leaveOneOut: null,
+    },
     { salt: (party) => hexOf(`salt ${party}`), orderKey: sha256(encodeUtf8('order')) },
   )
   const { policy, machine, statements } = context
@@ -171,6 +177,7 @@ export async function attributeModel(
     attributedAt: formatTime(context.now()),
     method: 'tokens' as const,
     validation: policy.predicate.validation.commitment,
+    estimate: null,
     fidelity: 'not-measured' as const,
     ...parts.predicate,
   }
