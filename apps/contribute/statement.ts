@@ -5,13 +5,20 @@
  */
 import Table from 'cli-table3'
 import { openAccount, type Account } from '#contributing'
-import { readContributionRecord, TOTAL_SHARES, type ContributionRecord } from '#statements'
+import {
+  readContributionRecord,
+  TOTAL_SHARES,
+  type Attribution,
+  type ContributionRecord,
+  type ShareLeaf,
+} from '#statements'
 import { ContributeError } from './errors.ts'
 import { Home } from './home.ts'
 import { readAnchorsFile, readPolicyDigest } from './inputs.ts'
 import { NodeClient } from './node-client.ts'
 import type { ContributePorts } from './ports.ts'
 import type { Kept } from './state.ts'
+import { whyShare } from './why.ts'
 
 export interface StatementOptions {
   readonly pool?: string
@@ -19,6 +26,21 @@ export interface StatementOptions {
   readonly home?: string
   readonly anchors?: string
   readonly json?: boolean
+}
+
+export interface StatedShare {
+  readonly share: number
+  readonly of: number
+  readonly model: string
+  readonly attributedAt: string
+  readonly method: Attribution['method']
+  /** Millionths of a nat; null where nothing was measured. */
+  readonly score: ShareLeaf['score']
+  readonly compare: ShareLeaf['compare']
+  readonly alike: ShareLeaf['alike']
+  readonly estimate: Attribution['estimate']
+  /** Why it is that much, a line each. */
+  readonly why: readonly string[]
 }
 
 export interface Stated {
@@ -36,7 +58,7 @@ export interface Stated {
     }[]
     readonly trainedTokens: readonly number[]
   }[]
-  readonly shares: readonly { share: number; of: number; model: string; attributedAt: string }[]
+  readonly shares: readonly StatedShare[]
   readonly payouts: readonly {
     amount: string
     cumulative: string
@@ -133,6 +155,12 @@ function statedOf(contributor: string, accounts: readonly Account[], simulated: 
         of: TOTAL_SHARES,
         model: predicate.model,
         attributedAt: predicate.attributedAt,
+        method: predicate.method,
+        score: leaf.score,
+        compare: leaf.compare,
+        alike: leaf.alike,
+        estimate: predicate.estimate,
+        why: whyShare(leaf, predicate, accounts),
       }))
       .sort((one, other) => (one.attributedAt < other.attributedAt ? -1 : 1)),
     payouts: once(accounts.flatMap(({ payouts }) => payouts))
@@ -156,12 +184,13 @@ function describe({ contributions, shares, payouts, simulated }: Stated): string
       table.push(['', `  ${one.disposition}${why}`, `${one.items} items, ${one.canonicalTokens} tokens`])
     }
   }
-  for (const { share, of, model, attributedAt } of shares) {
+  for (const { share, of, model, attributedAt, why } of shares) {
     table.push([
       attributedAt,
       `share of model ${model.slice(0, 16)}…`,
       `${((100 * share) / of).toFixed(4)} %`,
     ])
+    for (const line of why) table.push(['', { content: `  ${line}`, colSpan: 2 }])
   }
   for (const one of payouts) {
     table.push([one.statedAt, `paid, ${money(one.amount, one)}`, `${money(one.cumulative, one)} in all`])

@@ -1,4 +1,5 @@
 /** The example's contributors: each runs the ordinary `contribute` command in a home of its own. */
+import type { StatedShare } from '../contribute/statement.ts'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runCommand, type Ran } from '../service/children.ts'
@@ -70,6 +71,8 @@ export interface StatementOfContributor {
   /** What trains, once duplicates over the whole pool are out. */
   readonly items: number
   readonly canonicalTokens: number
+  /** What was measured and compared; absent before the first share. */
+  readonly measured: StatedShare | null
   /** Why the contributor takes nothing from this node any more; the rest is then what it verified last. */
   readonly refused: string | null
 }
@@ -114,6 +117,7 @@ const NOTHING_STATED: StatementOfContributor = {
   paid: 0n,
   items: 0,
   canonicalTokens: 0,
+  measured: null,
   refused: null,
 }
 
@@ -121,7 +125,7 @@ interface StatementJson {
   readonly contributions: readonly {
     readonly mixed: readonly { readonly items: number; readonly canonicalTokens: number }[]
   }[]
-  readonly shares: readonly { readonly share: number }[]
+  readonly shares: readonly StatedShare[]
   readonly payouts: readonly { readonly cumulative: string }[]
 }
 
@@ -133,6 +137,7 @@ function readStatement(stated: unknown): StatementOfContributor {
     paid: BigInt(payouts.at(-1)?.cumulative ?? '0'),
     items: mixed.reduce((sum, one) => sum + one.items, 0),
     canonicalTokens: mixed.reduce((sum, one) => sum + one.canonicalTokens, 0),
+    measured: shares.at(-1) ?? null,
     refused: null,
   }
 }

@@ -8,7 +8,8 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Anchors, Policy, Statement } from '#statements'
+import { sharesPicture } from '#attribution'
+import { TOTAL_SHARES, type Anchors, type Policy, type Statement } from '#statements'
 import {
   buyerNames,
   callPath,
@@ -18,7 +19,13 @@ import {
   planCalls,
   type Buyer,
 } from './buyers.ts'
-import { contribute, fetchStatement, readContributors } from './contributors.ts'
+import {
+  contribute,
+  fetchStatement,
+  readContributors,
+  type Contributor,
+  type StatementOfContributor,
+} from './contributors.ts'
 import { holdHome, removeRuns, writeJson, type Home } from './home.ts'
 import { machineFacts, openOperator, openPolicy } from './operator.ts'
 import { operatorClient, type OperatorClient } from './operator-client.ts'
@@ -198,6 +205,7 @@ async function workThrough(
   const refused = statements.find((one) => one.refused !== null)?.refused
   if (refused) screen.say(`Contributors refuse to go on. ${refused}`)
   const audited = await screen.step('Auditing, as a stranger would', () => audit(home, node.url))
+  await drawShares(home, contributors, statements)
   screen.say(
     summary({
       contributors: contributors.map((who, at) => ({ who, gave: gave[at]!, stated: statements[at]! })),
@@ -228,6 +236,21 @@ function anchorsOf({ digest, predicate }: Statement<Policy>): Anchors {
     simulatedRoots: predicate.trust.roots.filter(({ simulated }) => simulated).map(({ sha256 }) => sha256),
     checkpoint: null,
   }
+}
+
+/** A picture of the shares, for who would rather look than read. */
+async function drawShares(
+  home: Home,
+  contributors: readonly Contributor[],
+  statements: readonly StatementOfContributor[],
+): Promise<void> {
+  const utility = statements.reduce((sum, { measured }) => sum + Math.max(measured?.score?.mean ?? 0, 0), 0)
+  const shares = contributors.map(({ name }, at) => {
+    const { share, measured } = statements[at]!
+    const error = measured?.score && utility > 0 ? (measured.score.error / utility) * TOTAL_SHARES : null
+    return { name, share, error: error && Math.round(error) }
+  })
+  await writeFile(home.path('operator', 'shares.svg'), sharesPicture('Who earns which part', shares))
 }
 
 /** The operator's files for the bank, one a payout. */

@@ -25,11 +25,11 @@ export function summary({ contributors, training, url, home, environment }: Summ
   ]
   const given = new Table({
     ...PLAIN,
-    head: ['contributor', 'items', 'that train', 'tokens', 'share', 'earned'],
+    head: ['contributor', 'items', 'train', 'tokens', 'share', 'earned'],
     colAligns: right(5),
   })
   for (const { who, gave, stated } of contributors) {
-    const share = `${(stated.share / 1e7).toFixed(2)} %`
+    const share = percent(stated.share)
     given.push([who.name, gave.items, stated.items, stated.canonicalTokens, share, usd(stated.paid)])
   }
   const learned = new Table({
@@ -49,7 +49,7 @@ export function summary({ contributors, training, url, home, environment }: Summ
   return [
     'What was contributed, and who earns how much',
     given.toString(),
-    'Shares follow canonical tokens: fairness is NOT measured in this version, and noise is paid like the rest.',
+    ...measuredLines(contributors, home),
     '',
     'What the model learned: right answers before and after, to questions that nobody contributed',
     learned.toString(),
@@ -62,6 +62,51 @@ export function summary({ contributors, training, url, home, environment }: Summ
     `  npx fairweight contribute FILES… --pool ${url} --policy ${training.policy} \\`,
     `    --anchors ${home}/auditor/anchors.json`,
   ].join('\n')
+}
+
+/** What was measured of each, and what other methods would have paid. */
+function measuredLines(contributors: SummaryInput['contributors'], home: string): string[] {
+  const estimate = contributors.find(({ stated }) => stated.measured?.estimate)?.stated.measured?.estimate
+  if (!estimate)
+    return [
+      'Shares follow canonical tokens: what data did is NOT measured here, and noise is paid like the rest.',
+    ]
+  const table = new Table({
+    ...PLAIN,
+    head: ['contributor', 'value', '± error', 'share', 'leave-one-out', 'by tokens', 'alike'],
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
+  })
+  for (const { who, stated } of contributors) {
+    if (stated.measured === null) continue
+    const { score, compare, share, alike } = stated.measured
+    table.push([
+      who.name,
+      nats(score?.mean ?? 0),
+      nats(score?.error ?? 0),
+      percent(share),
+      compare.leaveOneOut === null ? '–' : percent(compare.leaveOneOut),
+      percent(compare.tokens),
+      alike.items,
+    ])
+  }
+  const all = estimate.exact ? `all ${estimate.coalitions}` : estimate.coalitions
+  return [
+    '',
+    'Whose data did what, and what other methods would have paid',
+    table.toString(),
+    `Shapley values in nats a question: ${all} coalitions retrained, ${estimate.seeds === 1 ? '1 seed' : `${estimate.seeds} seeds`}, ` +
+      `${estimate.questions} secret questions.`,
+    `The base has ${nats(estimate.empty)}, all together ${nats(estimate.full)}. Alike: items with an answer that somebody gave before.`,
+    `A picture: ${home}/operator/shares.svg. How far another seed would agree is not measured yet: fairweight fidelity does that.`,
+  ]
+}
+
+function nats(millionths: number): string {
+  return (millionths / 1e6).toFixed(4)
+}
+
+function percent(share: number): string {
+  return `${(share / 1e7).toFixed(2)} %`
 }
 
 /** The held-out sets are named by whose facts they ask for. */

@@ -1,6 +1,7 @@
 export * from './errors.ts'
 export { answerOf, examOf, type ExamQuestion } from './exam.ts'
 export * from './payout.ts'
+export { sharesPicture, type PicturedShare } from './picture.ts'
 export { coalitionName, type Coalition } from './coalitions.ts'
 export { leaveOneOut, type Retraining, type Values, type ValueTable } from './estimators.ts'
 export * from './score.ts'
