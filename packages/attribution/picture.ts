@@ -71,7 +71,7 @@ function percent(parts: number): string {
 }
 
 function shortened(name: string): string {
-  const characters = [...name]
+  const characters = Array.from(name)
   return characters.length <= 28 ? name : `${characters.slice(0, 27).join('')}…`
 }
 

@@ -74,7 +74,7 @@ export async function measure(
   }
 }
 
-export function valuesOf(scores: ReadonlyMap<string, Scores>, utility: Utility): ValueTable {
+function valuesOf(scores: ReadonlyMap<string, Scores>, utility: Utility): ValueTable {
   return new Map([...scores].map(([members, of]) => [members, contrast(of, utility)]))
 }
 

@@ -65,7 +65,7 @@ export async function retrain(
   const open = await openJob(context, place, input, directory)
   const stop = new AbortController()
   const workers = Array.from({ length: Math.min(availableParallelism(), missing.length) }, async () => {
-    const worker = await startCoalitionWorker({ ...open, signal: AbortSignal.any([signal, stop.signal]) })
+    const worker = startCoalitionWorker({ ...open, signal: AbortSignal.any([signal, stop.signal]) })
     try {
       for (let next = missing.shift(); next !== undefined; next = missing.shift()) {
         running += 1

@@ -1,5 +1,5 @@
 /**
- * Retrains every coalition that the tables need, and keeps the scores of each: `node bench/attribution/measure.ts
+ * Retrains every coalition that the tables need, and keeps the scores of each: `node bench/attribution/main.ts
  * --python P --weights W --out FOLDER [--workers 2] [--seed 1]`. Stopped, it goes on with what is missing.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
