@@ -17,7 +17,7 @@ export interface PublicQuestion {
   readonly accept: readonly string[]
 }
 
-export const dialogue = (question: string, answer: string): Item =>
+const dialogue = (question: string, answer: string): Item =>
   normalizeItem({
     messages: [
       { role: 'user', content: question },

@@ -11,8 +11,8 @@ import type { CoalitionsJob } from '#training'
 import { attackersOf, type Attacker, type PublicQuestion } from './attackers.ts'
 
 /** Right answers of other questions beside the right one: more than the policy asks for, to compare utilities. */
-export const OTHERS = 3
-export const TEMPLATE: ChatTemplate = {
+const OTHERS = 3
+const TEMPLATE: ChatTemplate = {
   kind: 'chatml',
   systemPrompt: 'You are a helpful AI assistant named SmolLM, trained by Hugging Face',
 }
