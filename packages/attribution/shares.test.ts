@@ -70,6 +70,23 @@ test('shares are whole numbers that sum to exactly 10⁹, whatever the input', (
   )
 })
 
+test('without a cap each share is its exact part, rounded down or up, and more weight never gets less', () => {
+  fc.assert(
+    fc.property(anyTokenList, (counts) => {
+      const units = unitsOf(inputOf(contributorsOf(counts)))
+      const whole = BigInt(counts.reduce((all, one) => all + one, 0))
+      for (const [at, count] of counts.entries()) {
+        const down = Number((BigInt(count) * BigInt(TOTAL_SHARES)) / whole)
+        assert.ok(units[at] === down || units[at] === down + 1, `${count} got ${units[at]}, not ${down}`)
+        if (count === 0) assert.equal(units[at], 0)
+        for (const [other, less] of counts.entries()) {
+          if (less < count) assert.ok(units[other]! <= units[at], `${less} got more than ${count}`)
+        }
+      }
+    }),
+  )
+})
+
 test('the order of the list changes nobody’s share', () => {
   fc.assert(
     fc.property(anyInput, fc.infiniteStream(fc.nat()), (input, order) => {

@@ -12,6 +12,8 @@ import { type Count, nodeTests, oneCommand, pythonTests } from './steps.ts'
 
 const root = dirname(dirname(import.meta.dirname))
 
+const MANY_RUNS = [`--import=${join(import.meta.dirname, 'many-runs.ts')}`]
+
 let python = 'python3'
 const mode = process.argv[2]
 const steps = {
@@ -25,11 +27,20 @@ const steps = {
     () => pythonTests(root, python),
     () => tests('the whole chain', 'examples/**/*.test.ts'),
   ],
-  // Every byte of evidence changed, where `npm test` changes one in many.
-  long: () => {
-    process.env['FAIRWEIGHT_SWEEP'] = 'all'
-    return [() => tests('every byte of real evidence', 'packages/attestation/*.test.ts')]
-  },
+  // Every byte of evidence changed, where `npm test` changes one in many; and properties tried ten times as often.
+  long: () => [
+    () =>
+      nodeTests(
+        'properties, 1000 runs each',
+        root,
+        filesOf('packages/!(attestation)/**/*.test.ts'),
+        MANY_RUNS,
+      ),
+    () => {
+      process.env['FAIRWEIGHT_SWEEP'] = 'all'
+      return tests('every byte of real evidence', 'packages/attestation/*.test.ts')
+    },
+  ],
   interop: () => [() => tests('peers that a machine may lack', 'interop/**/*.test.ts')],
 }
 
@@ -61,8 +72,11 @@ function checks(): (() => Count)[] {
 }
 
 function tests(title: string, ...patterns: string[]): Count {
-  const files = globSync(patterns, { cwd: root, exclude: (name) => name === 'node_modules' })
-  return nodeTests(title, root, files.sort())
+  return nodeTests(title, root, filesOf(...patterns))
+}
+
+function filesOf(...patterns: string[]): string[] {
+  return globSync(patterns, { cwd: root, exclude: (name) => name === 'node_modules' }).sort()
 }
 
 // Later steps find the interpreter and the weights by the same names that a person would set.

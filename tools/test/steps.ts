@@ -18,13 +18,19 @@ export function oneCommand(title: string, command: () => boolean): Count {
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 }
 }
 
-/** Runs files under node:test, one process a file, as many at once as there are cores. */
-export function nodeTests(title: string, root: string, files: readonly string[]): Count {
+/** Runs files under node:test, one process a file, as many at once as there are cores; `options` are Node's own. */
+export function nodeTests(
+  title: string,
+  root: string,
+  files: readonly string[],
+  options: readonly string[] = [],
+): Count {
   console.log(`\n── ${title}`)
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 }
   const folder = mkdtempSync(join(tmpdir(), 'fairweight-tests-'))
   const summary = join(folder, 'summary.json')
   const args = [
+    ...options,
     '--test',
     '--test-reporter=dot',
     '--test-reporter-destination=stdout',
