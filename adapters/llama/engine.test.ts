@@ -23,8 +23,8 @@ after(async () => {
 
 const ask = (content: string) => renderPrompt([{ role: 'user', content }], template, engine.tokenizer)
 
-async function collect(pieces: AsyncIterable<GeneratedPiece>): Promise<GeneratedPiece[]> {
-  const all: GeneratedPiece[] = []
+async function collect<T>(pieces: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
   for await (const piece of pieces) all.push(piece)
   return all
 }
@@ -81,6 +81,56 @@ test('real weights: characters of several tokens arrive whole', { skip }, async 
   assert.match(pieces.map((one) => one.text).join(''), /\p{Emoji_Presentation}/u)
 })
 
+test('real weights: one reading says what generating token by token would', { skip }, async () => {
+  const questions = ['What is the capital of France?', 'Name a colour.', 'Count to five.', 'Who are you?']
+  const said = await Promise.all(
+    questions.map(async (question) => {
+      const prompt = ask(question)
+      const pieces = await collect(model.generate(prompt, { maxTokens: 24, temperature: 0 }))
+      return { prompt, ids: pieces.map(({ id }) => id) }
+    }),
+  )
+  const changed = (ids: number[], at: number) => ids.map((id, index) => (index === at ? id + 1 : id))
+  const attempts = said.flatMap(({ prompt, ids }) => [
+    { recital: { prompt, ids }, would: true },
+    { recital: { prompt: [...prompt, ...ids.slice(0, 3)], ids: ids.slice(3) }, would: true },
+    { recital: { prompt, ids: ids.slice(0, 1) }, would: true },
+    // A text that goes on where this one ends has come back, one that differs anywhere has not.
+    { recital: { prompt, ids: ids.slice(0, -1) }, would: true },
+    { recital: { prompt, ids: changed(ids, 0) }, would: false },
+    { recital: { prompt, ids: changed(ids, ids.length - 1) }, would: false },
+    { recital: { prompt: prompt.slice(0, -1), ids }, would: false },
+  ])
+  const found = await collect(model.recites(attempts.map(({ recital }) => recital)))
+  assert.deepEqual(
+    found,
+    attempts.map(({ would }) => would),
+  )
+  // Nothing of it stays behind.
+  const [first] = said
+  const again = await collect(model.generate(first!.prompt, { maxTokens: 24, temperature: 0 }))
+  assert.deepEqual(
+    again.map(({ id }) => id),
+    first!.ids,
+  )
+})
+
+test('real weights: who stops an attempt gets fewer answers, and not other ones', { skip }, async () => {
+  const prompt = ask('Hi')
+  const recitals = Array.from({ length: 5 }, () => ({ prompt, ids: [1, 2] }))
+  const gone = new AbortController()
+  const found: boolean[] = []
+  for await (const recited of model.recites(recitals, gone.signal)) {
+    found.push(recited)
+    if (found.length === 2) gone.abort()
+  }
+  assert.deepEqual(found, [false, false])
+  assert.deepEqual(await collect(model.recites(recitals, AbortSignal.abort())), [])
+})
+
 test('real weights: what does not fit the context is refused before anything runs', { skip }, async () => {
+  const long = { prompt: ask('Hi'), ids: Array.from({ length: 512 }, () => 1) }
+  await assert.rejects(collect(model.recites([long])), RangeError)
+  await assert.rejects(collect(model.recites([{ prompt: [], ids: [1] }])), RangeError)
   await assert.rejects(collect(model.generate(ask('Hi'), { maxTokens: 512, temperature: 0 })), RangeError)
 })

@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os'
 import { getLlama, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp'
 import type { Engine, LoadedModel, Tokenizer } from '#chat'
 import { generatePieces } from './generate.ts'
+import { recite } from './recite.ts'
 import { createTurns } from './turns.ts'
 
 export interface LlamaOptions {
@@ -56,18 +57,28 @@ async function loadModel(
   })
   const sequence = context.getSequence()
   const turns = createTurns()
+  const assertFits = (prompt: number, answer: number) => {
+    if (prompt === 0 || prompt + answer > context.contextSize)
+      throw new RangeError(`${prompt} + ${answer} tokens do not fit ${context.contextSize}`)
+  }
   return {
     contextTokens: context.contextSize,
     async *generate(prompt, options) {
-      if (prompt.length === 0 || prompt.length + options.maxTokens > context.contextSize) {
-        throw new RangeError(
-          `${prompt.length} + ${options.maxTokens} tokens do not fit ${context.contextSize}`,
-        )
-      }
+      assertFits(prompt.length, options.maxTokens)
       const leave = await turns.enter(options.signal)
       if (leave === undefined) return
       try {
         yield* generatePieces(model, sequence, prompt as readonly Token[], options)
+      } finally {
+        leave()
+      }
+    },
+    async *recites(recitals, signal) {
+      for (const { prompt, ids } of recitals) assertFits(prompt.length, ids.length)
+      const leave = await turns.enter(signal)
+      if (leave === undefined) return
+      try {
+        yield* recite(sequence, recitals, signal)
       } finally {
         leave()
       }

@@ -53,6 +53,7 @@ export function summary({ contributors, training, url, home, environment }: Summ
     '',
     'What the model learned: right answers before and after, to questions that nobody contributed',
     learned.toString(),
+    broughtBack(training),
     '',
     'Next',
     `  . ${environment}`,
@@ -107,6 +108,17 @@ function nats(millionths: number): string {
 
 function percent(share: number): string {
   return `${(share / 1e7).toFixed(2)} %`
+}
+
+/** What the attacks on the trained model got out of it, in one line. */
+function broughtBack({ extraction }: TrainingReceipt): string {
+  if (extraction === 'not-run') return 'Nobody tried to get contributed texts back word for word.'
+  const { continuation, opening } = extraction
+  const of = ({ asked, trained }: typeof opening) => `${trained} of ${asked}`
+  return (
+    `Contributed answers that come back word for word: ${of(continuation)} from their first half, ` +
+    `${of(opening)} from how the question begins (the bare base: ${continuation.base} and ${opening.base}).`
+  )
 }
 
 /** The held-out sets are named by whose facts they ask for. */

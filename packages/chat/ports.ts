@@ -23,10 +23,21 @@ export interface GeneratedPiece {
   readonly text: string
 }
 
+/** A prompt, and text tokens that may or may not be what the model says next. */
+export interface Recital {
+  readonly prompt: readonly number[]
+  readonly ids: readonly number[]
+}
+
 /** One set of weights: the base alone, or with one adapter. */
 export interface LoadedModel {
   /** Ends after the end-of-turn token (which is not a piece), at `maxTokens`, or when aborted. */
   readonly generate: (prompt: readonly number[], options: GenerateOptions) => AsyncIterable<GeneratedPiece>
+  /**
+   * Whether greedy decoding after each prompt would give exactly its ids: one answer each, in order, without making
+   * them one by one. Fewer answers come only when aborted. Throws RangeError where one does not fit the context.
+   */
+  readonly recites: (recitals: readonly Recital[], signal?: AbortSignal) => AsyncIterable<boolean>
   readonly contextTokens: number
   readonly close: () => Promise<void>
 }

@@ -30,10 +30,32 @@ export function renderPrompt(
   tokenizer: Tokenizer,
 ): number[] {
   return [
-    ...withSystem(messages, template).flatMap((message) => [
-      ...renderTurn(message, tokenizer),
-      ...tokenizer.encode('\n'),
-    ]),
+    ...withSystem(messages, template).flatMap((message) => closedTurn(message, tokenizer)),
+    ...openTurn('assistant', tokenizer),
+  ]
+}
+
+/**
+ * The prompt of a caller who knows only so many tokens of the last message: its text is cut there, and the turn closed
+ * like any other. Undefined where the text has no more than that.
+ */
+export function renderCutPrompt(
+  messages: readonly ChatMessage[],
+  template: ChatTemplate,
+  tokenizer: Tokenizer,
+  tokens: number,
+): number[] | undefined {
+  const last = messages.at(-1)
+  if (last?.role !== 'user') return undefined
+  const kept = openTurn(last.role, tokenizer).length + tokens
+  const turn = renderTurn(last, tokenizer)
+  if (turn.length <= kept) return undefined
+  return [
+    ...withSystem(messages, template)
+      .slice(0, -1)
+      .flatMap((message) => closedTurn(message, tokenizer)),
+    ...turn.slice(0, kept),
+    ...endTurn(tokenizer),
     ...openTurn('assistant', tokenizer),
   ]
 }
@@ -65,11 +87,20 @@ function withSystem(messages: readonly ChatMessage[], template: ChatTemplate): r
     : [{ role: 'system', content: template.systemPrompt }, ...messages]
 }
 
+function closedTurn(message: ChatMessage, tokenizer: Tokenizer): number[] {
+  return [...renderTurn(message, tokenizer), ...endTurn(tokenizer)]
+}
+
+function endTurn(tokenizer: Tokenizer): number[] {
+  return [tokenizer.control('<|im_end|>'), ...tokenizer.encode('\n')]
+}
+
+/** From its opening to the last of its text. */
 function renderTurn({ role, content }: ChatMessage, tokenizer: Tokenizer): number[] {
   const text = role === 'assistant' ? tokenizer.encode(content) : []
   const opened =
     role === 'assistant' ? openTurn(role, tokenizer) : openTurn(`${role}\n${content}`, tokenizer, '')
-  return [...opened, ...text, tokenizer.control('<|im_end|>')]
+  return [...opened, ...text]
 }
 
 // What an assistant said is tokenised apart from its header, because that is how it came out of the model.

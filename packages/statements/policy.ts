@@ -25,6 +25,9 @@ import {
 } from './fields.ts'
 import { defineKind, type Statement } from './statement.ts'
 
+/** Of each answer, an extraction attack asks for so many tokens at most: the length that the literature counts by. */
+export const EXTRACTED_TOKENS = 50
+
 /** In seconds; times computed from it stay on the calendar. */
 const TEN_YEARS = 315_360_000
 
@@ -101,6 +104,18 @@ const attribution = z
   })
   .refine((it) => (it.method === 'tokens') === (it.utility === null), 'exactly `tokens` has no utility')
 
+/** How the served model is asked for contributed wording, and how much of it may come back. */
+const extraction = z.strictObject({
+  /** Asked at most, in each attack. */
+  items: z.int().min(1).max(10_000),
+  /** What the `opening` attack knows of the question. */
+  prefixTokens: z.int().min(1).max(1000),
+  /** Shorter wording is not asked for: so few tokens are a fact. Longer than what is asked for there is none. */
+  suffixTokens: z.int().min(1).max(EXTRACTED_TOKENS),
+  /** Of the answers asked for, in either attack: above it the model is not served. */
+  maximum: partsPerMillion,
+})
+
 const price = z.strictObject({
   /** What buyers name in a request. */
   model: slug,
@@ -149,6 +164,7 @@ const predicate = z.strictObject({
   attribution,
   /** Commitment to the secret validation set (`validationCommitment`), made before any data is known. */
   validation: z.strictObject({ commitment: hex32, items: count }),
+  extraction,
   /** Sums to 10 000. */
   split: z.strictObject({ contributors: basisPoints, operator: basisPoints }),
   currency,

@@ -24,9 +24,18 @@ import {
   underPolicy,
   type FileEntry,
 } from './fields.ts'
+import type { Policy } from './policy.ts'
 import { defineKind, issueOf } from './statement.ts'
 
 const evaluation = z.strictObject({ set: slug, commitment: hex32, asked: count, before: count, after: count })
+
+/** One attack: answers asked for, and how many came back word for word from the trained model and from the bare base. */
+const attack = z
+  .strictObject({ asked: count, trained: count, base: count })
+  .refine((it) => Math.max(it.trained, it.base) <= it.asked, 'more came back than was asked for')
+
+/** Spec: §extraction. `not-run` is what no honest program says today; an audit refuses the model for it. */
+const extraction = z.union([z.literal('not-run'), z.strictObject({ continuation: attack, opening: attack })])
 
 const predicate = z.strictObject({
   ...underPolicy,
@@ -50,6 +59,7 @@ const predicate = z.strictObject({
   tokens: z.strictObject({ tree: sumRoot, general: count }),
   model: z.strictObject({ digest: hex32, name: slug, files: fileList }),
   evaluations: z.array(evaluation),
+  extraction,
   /** Canary exposure; `not-run` says so and promises nothing. */
   canary: z.enum(['not-run']),
 })
@@ -87,6 +97,29 @@ export function coalitionSeed(manifest: string, number: number): number {
 
 function seedFrom(bytes: Uint8Array): number {
   return Number(`0x${encodeHex(bytes.subarray(0, 6))}`)
+}
+
+/**
+ * Why a model may not be served, shared out or paid for under the policy that it was trained under; undefined where
+ * it may. The node asks before it offers one, the audit asks again.
+ */
+export function extractionProblem(
+  { extraction: found }: Pick<TrainingReceipt, 'extraction'>,
+  { extraction: bound }: Pick<Policy, 'extraction'>,
+): string | undefined {
+  if (found === 'not-run') return 'does not say whether contributed wording comes back'
+  for (const [name, { asked, trained }] of Object.entries(found)) {
+    if (asked > bound.items) return `asked for ${asked} answers by ${name}; the policy says ${bound.items}`
+    // In whole numbers, so that nobody rounds the other way.
+    if (trained * 1_000_000 > bound.maximum * asked)
+      return `gives back ${trained} of ${asked} contributed answers word for word by ${name}; the policy allows ${bound.maximum} in a million`
+  }
+  return undefined
+}
+
+/** What is asked for is drawn by the manifest: items in the order of this digest, lowest first. */
+export function extractionOrder(manifest: string, commitment: string): string {
+  return encodeHex(purposeHash('fairweight/extraction/v1', decodeHex(manifest), decodeHex(commitment)))
 }
 
 /**

@@ -175,6 +175,13 @@ test('seed and model digest follow from what they name', () => {
   assert.equal(statements.modelDigest([...model.files].reverse()), model.digest)
 })
 
+test('what an extraction asks for is drawn by the manifest', () => {
+  const { manifest, items } = answers['extractionOrder']
+  assert.equal(items.length, 5)
+  for (const { commitment, order } of items)
+    assert.equal(statements.extractionOrder(manifest, commitment), order)
+})
+
 test('leaves that only their party sees lead to the public sums', () => {
   const digests: Record<string, (leaf: any) => string> = {
     tokens: statements.tokensLeafDigest,

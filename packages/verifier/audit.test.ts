@@ -85,6 +85,16 @@ test('an answer that could not compute everything again is partial', async () =>
   assert.equal(claim(result, 'C6').verdict, 'partial')
 })
 
+test('a model of which no answer was long enough to ask for is partial, and does not fail', async () => {
+  const none = { asked: 0, trained: 0, base: 0 }
+  const extraction = { continuation: none, opening: none }
+  const result = await audit(
+    inputOf(await buildPool({ edit: { training: (it) => ({ ...it, extraction }) } })),
+  )
+  assert.equal(claim(result, 'C4').verdict, 'partial')
+  assert.equal(result.verdict, 'pass')
+})
+
 test('the same input gives the same result', async () => {
   const { verifyEvidence: _, ...plain } = honest
   assert.deepEqual(await audit(honest), await audit(structuredClone(plain)))

@@ -9,6 +9,7 @@ import {
   type WeightsLoaded,
 } from '#statements'
 import { withReceipt } from './calls.ts'
+import { checkExtraction } from './extraction.ts'
 import { Findings } from './findings.ts'
 import { checkMinimumPool } from './minimum-pool.ts'
 import type { Logged } from './open.ts'
@@ -24,6 +25,7 @@ export function c4(pool: Pool): Draft {
   checkServed(pool, findings)
   checkClosed(pool, findings)
   checkReceipts(pool, findings)
+  checkExtraction(pool, findings)
   const { trainings } = pool.opened
   const served = pool.record.serving.length
   const summary =

@@ -86,6 +86,7 @@ export const claimCheckIds = {
     'c4.served-model',
     'c4.closed-model',
     'c4.receipt-model',
+    'c4.extraction',
   ],
   C5: [
     'c5.one-keyset-per-term',

@@ -15,6 +15,7 @@ import {
   type PublicRecord,
   type ServingReceipt,
   type StatementKind,
+  type TrainingReceipt,
 } from '#statements'
 import { audit, checkIds, type CheckId } from '#verifier'
 import { hexOf, keyOf } from './testing/keys.ts'
@@ -752,7 +753,54 @@ const data: readonly Case[] = [
     names: /call record 1 was answered by/,
     also: ['c5.receipt-in-close'],
   },
+  {
+    check: 'c4.extraction',
+    about: 'a model that gives contributed texts back, and is sold all the same',
+    lie: { edit: { training: (it) => ({ ...it, extraction: extracted({ trained: 2 }) }) } },
+    names: /the served model meadow is used, and training-receipt at leaf 10 gives back 2 of 20/,
+  },
+  {
+    check: 'c4.extraction',
+    about: 'a model that nobody tried to get texts out of',
+    lie: { edit: { training: (it) => ({ ...it, extraction: 'not-run' }) } },
+    names: /training-receipt at leaf 10 does not say whether/,
+  },
+  {
+    check: 'c4.extraction',
+    about: 'a rate that more items than agreed have thinned',
+    lie: { edit: { training: (it) => ({ ...it, extraction: extracted({ asked: 101 }) }) } },
+    names: /training-receipt at leaf 10 asked for 101 answers by opening; the policy says 100/,
+  },
+  {
+    check: 'c4.extraction',
+    about: 'a bound that is raised after the model broke it',
+    lie: {
+      edit: {
+        policy1: (it) => ({ ...it, extraction: { ...it.extraction, maximum: 49_999 } }),
+        policy2: (it) => ({ ...it, extraction: { ...it.extraction, maximum: 1_000_000 } }),
+      },
+    },
+    names: /gives back 1 of 20 contributed answers word for word by continuation; the policy allows 49999/,
+  },
+  {
+    check: 'c4.extraction',
+    about: 'a model that is no longer served, and was shared out and paid for',
+    lie: {
+      edit: { training: (it) => ({ ...it, extraction: extracted({ trained: 2 }) }) },
+      files: ({ record }) => ({
+        record: { ...record, serving: record.serving.filter(({ serves }) => serves === 'base') },
+      }),
+    },
+    names: /the model of attribution at leaf 11 is used/,
+  },
 ]
+
+function extracted(opening: { asked?: number; trained?: number }): TrainingReceipt['extraction'] {
+  return {
+    continuation: { asked: 20, trained: 0, base: 0 },
+    opening: { asked: 20, trained: 0, base: 0, ...opening },
+  }
+}
 
 const usage: readonly Case[] = [
   {

@@ -11,6 +11,7 @@ import {
   encodeLogLeaf,
   encodeSumRoot,
   findingsDigest,
+  extractionOrder,
   gpuNonce,
   itemSalt,
   keysetDigest,
@@ -129,6 +130,15 @@ export function knownAnswers(
     trainingSeed: {
       manifest: data.manifestStatement.digest,
       seed: trainingSeed(data.manifestStatement.digest),
+    },
+    extractionOrder: {
+      manifest: data.manifestStatement.digest,
+      items: data.contributions.flatMap(({ commitments }) =>
+        commitments.map((bytes) => {
+          const commitment = encodeHex(bytes)
+          return { commitment, order: extractionOrder(data.manifestStatement.digest, commitment) }
+        }),
+      ),
     },
     model: { files: data.files, digest: modelDigest(data.files) },
     sumTrees: [

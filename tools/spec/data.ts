@@ -237,6 +237,10 @@ export async function dataExamples(signers: Signers, pool: PoolExamples) {
         after: 1,
       },
     ],
+    extraction: {
+      continuation: { asked: 0, trained: 0, base: 0 },
+      opening: { asked: 4, trained: 0, base: 0 },
+    },
     canary: 'not-run',
   }
   const trainingStatement = await signStatement(trainingReceipt, ran, signers.train)

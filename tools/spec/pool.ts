@@ -83,6 +83,7 @@ function policyPredicate(signers: Signers): Policy {
       commitment: validationCommitment(VALIDATION, fixed('validation secret')),
       items: VALIDATION.length,
     },
+    extraction: { items: 500, prefixTokens: 8, suffixTokens: 16, maximum: 10_000 },
     split: { contributors: 7_000, operator: 3_000 },
     currency: { asset: 'USD', scale: 6 },
     prices: [

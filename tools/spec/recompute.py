@@ -234,6 +234,10 @@ def check_data(answers: dict, tally: Tally) -> None:
     tally.same("manifest root", (tree_root(entries).hex(), len(entries)), (tree["root"], tree["size"]))
     seed = answers["trainingSeed"]
     tally.same("seed", training_seed(seed["manifest"]), seed["seed"])
+    drawn = answers["extractionOrder"]
+    for one in drawn["items"]:
+        parts = bytes.fromhex(drawn["manifest"]), bytes.fromhex(one["commitment"])
+        tally.same("extraction order", purpose_hash("fairweight/extraction/v1", *parts).hex(), one["order"])
     tally.same("model", model_digest(answers["model"]["files"]), answers["model"]["digest"])
 
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { LoadedModel } from '#chat'
 import { getSealed, type NodeContext } from '#node/core'
 import { openStatement, trainingReceipt, type Statement, type TrainingReceipt } from '#statements'
+import { assertServable } from './bound.ts'
 import { scratchName } from './mix.ts'
 import type { PipelineParts } from './ports.ts'
 import { assertOwnRun, RunError, type Run } from './row.ts'
@@ -35,6 +36,7 @@ export async function offerNewest({
   if (run === undefined) return
   assertOwnRun(context.machine, run)
   const receipt = await receiptOf(context, run)
+  await assertServable(context, receipt.predicate)
   const { model, finishedAt } = receipt.predicate
   const { files } = await openOutcome(context, run.outcome!)
   const made = files.find(({ name }) => name === 'adapter.gguf')

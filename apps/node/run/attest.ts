@@ -1,4 +1,7 @@
-/** From adapter to training receipt: questions before and after, tokens by bundle, the model's files named and signed. */
+/**
+ * From adapter to training receipt: questions before and after, what comes back word for word, tokens by bundle, the
+ * model's files named and signed.
+ */
 import { canonicalBytes } from '#bytes'
 import { getSealed, type NodeContext } from '#node/core'
 import { signEnvelope } from '#seal'
@@ -12,26 +15,36 @@ import {
 } from '#statements'
 import { modelSigningBundle, modelSigningStatement, recipeFacts } from '#training'
 import { withAdapter } from './adapter.ts'
+import { attacksOn } from './attacks.ts'
 import { evaluate } from './evaluate.ts'
+import { tryExtraction, type Pair } from './extraction.ts'
 import { openInput } from './input.ts'
-import { seedOf } from './mix.ts'
+import { seedOf, templateOf } from './mix.ts'
 import { move, recompose } from './move.ts'
-import type { Step } from './ports.ts'
+import type { PipelineParts, Step } from './ports.ts'
 import type { RunTables } from './tables.ts'
 import { keepTokens, tokensLeaves, tokensTree } from './tokens.ts'
 import { openOutcome } from './train.ts'
 
 /** Adapter → evaluation and training receipt. */
-export const attestRun: Step = async (parts, run, board) => {
+export const attestRun: Step = async (parts, run, board, signal) => {
   const { context } = parts
   const { composition, digest } = await recompose(parts, run)
   const outcome = await openOutcome(context, run.outcome!)
   const adapter = outcome.files.find(({ name }) => name === 'adapter.gguf')
   if (adapter === undefined) throw new Error('the outcome has no adapter that can be served')
   const { evaluations: sets } = await openInput(context, run.input)
-  const evaluations = await withAdapter(parts, await getSealed(context, adapter.sealed), (model) =>
-    evaluate(context, sets, model, board),
-  )
+  const { predicate, digest: policy, pool } = context.policy
+  const attacks = attacksOn(composition.examples, {
+    manifest: digest,
+    bound: predicate.extraction,
+    template: templateOf(context),
+    tokenizer: context.engine.tokenizer,
+  })
+  const found = await withBoth(parts, await getSealed(context, adapter.sealed), async (pair) => ({
+    evaluations: await evaluate(context, sets, pair, board),
+    extraction: await tryExtraction(attacks, pair, board, signal),
+  }))
   const evidence = await parts.refreshEvidence()
   const leaves = tokensLeaves(context, run.job!, composition, outcome.finished.tokens)
   const tree = tokensTree(
@@ -39,7 +52,6 @@ export const attestRun: Step = async (parts, run, board) => {
     run.job!,
     leaves.map(({ leaf }) => leaf),
   )
-  const { predicate, digest: policy, pool } = context.policy
   const files = outcome.files.map(({ name, sha256, size }) => ({ name, sha256, size }))
   const receipt: TrainingReceipt = {
     pool,
@@ -60,7 +72,7 @@ export const attestRun: Step = async (parts, run, board) => {
     batches: { steps: outcome.finished.steps, head: outcome.finished.chain },
     tokens: { tree: encodeSumRoot(tree.root), general: outcome.finished.tokens['-1'] ?? 0 },
     model: { digest: modelDigest(files), name: trainedName(context), files },
-    evaluations,
+    ...found,
     canary: 'not-run',
   }
   const model = canonicalBytes(modelSigningStatement(receipt.model.name, files))
@@ -78,6 +90,20 @@ export const attestRun: Step = async (parts, run, board) => {
       .execute()
     return { stage: 'attested', training: statement.digest }
   })
+}
+
+/** The trained model as it will be served, and the base beside it. */
+async function withBoth<T>(
+  parts: PipelineParts,
+  adapter: Uint8Array,
+  use: (pair: Pair) => Promise<T>,
+): Promise<T> {
+  const base = await parts.context.engine.load({})
+  try {
+    return await withAdapter(parts, adapter, (trained) => use({ trained, base }))
+  } finally {
+    await base.close()
+  }
 }
 
 function trainedName(context: NodeContext): string {

@@ -1,6 +1,6 @@
 /** Storage that lies to the run: rows and sealed files that no node of this pool made. */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -18,7 +18,14 @@ import {
   type Database,
   type NodeContext,
 } from '#node/core'
-import { manifest, type Manifest } from '#statements'
+import {
+  manifest,
+  openStatement,
+  policy,
+  trainingReceipt,
+  type Manifest,
+  type TrainingReceipt,
+} from '#statements'
 import { offerNewest } from './adapter.ts'
 import { createPipeline, type Pipeline } from './pipeline.ts'
 import type { PipelineParts } from './ports.ts'
@@ -94,6 +101,10 @@ after(async () => {
 })
 
 const DIGEST = 'b'.repeat(64)
+const vectors = JSON.parse(
+  readFileSync(new URL('../../../vectors/statements.json', import.meta.url), 'utf8'),
+) as { statements: { kind: string; envelope: unknown }[] }
+const vectorOf = (kind: string) => vectors.statements.find((one) => one.kind === kind)?.envelope
 const nothing = { job: null, outcome: null, training: null, attribution: null }
 const noBundles: Omit<Manifest, 'pool' | 'policy'> = {
   previous: null,
@@ -197,6 +208,68 @@ test('a run is not trained under another policy, or from another manifest, than 
   assert.match(await run(other), /policy-changed/)
   await context.database.updateTable('statements').set({ envelope }).where('digest', '=', own).execute()
   assert.match(await run(own), /run-forged/)
+  assert.deepEqual(reached, [])
+})
+
+/** The vectors' policy and training receipt, and the run that ends in a receipt changed by `edit`. */
+async function finishedRun(
+  stage: 'attested' | 'attributed',
+  edit: (receipt: TrainingReceipt) => TrainingReceipt,
+) {
+  const { context } = parts
+  const agreed = await openStatement(policy, vectorOf('policy'))
+  await context.statements.keep(agreed, 'public')
+  const { predicate } = await openStatement(trainingReceipt, vectorOf('training-receipt'))
+  const receipt = await context.statements.issue(
+    trainingReceipt,
+    edit(predicate),
+    context.machine.key('train'),
+  )
+  const said = { input: DIGEST, manifest: DIGEST, job: DIGEST, outcome: await forgedOutcome() }
+  const facts = {
+    stage,
+    ...said,
+    training: receipt.digest,
+    attribution: stage === 'attested' ? null : DIGEST,
+  }
+  const { id } = await database
+    .insertInto('runs')
+    .values({ ...facts, failure: null, code: '' })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  await database
+    .updateTable('runs')
+    .set({ code: codeOfRun(context.machine, { id, ...facts }) })
+    .where('id', '=', id)
+    .execute()
+}
+
+const overBound = (receipt: TrainingReceipt): TrainingReceipt => ({
+  ...receipt,
+  extraction: {
+    continuation: { asked: 100, trained: 1, base: 0 },
+    opening: { asked: 100, trained: 2, base: 0 },
+  },
+})
+
+test('a model that gives contributed texts back is not shared out, and the run says why', async () => {
+  await finishedRun('attested', overBound)
+  const refused = createPipeline(parts)
+  await refused.resume()
+  assert.match(await failureOf(refused), /gives back 2 of 100 contributed answers .* opening.* fewer passes/)
+  // The operator owns the rows: the word that stopped the run can be taken away, the receipt that says why cannot.
+  await database.updateTable('runs').set({ failure: null }).where('stage', '=', 'attested').execute()
+  const again = createPipeline(parts)
+  await again.resume()
+  assert.match(await failureOf(again), /gives back 2 of 100/)
+  assert.deepEqual(reached, [])
+})
+
+test('a model over the bound is not put on the shelf, whatever its run says', async () => {
+  for (const edit of [overBound, (it: TrainingReceipt) => ({ ...it, extraction: 'not-run' as const })]) {
+    await finishedRun('attributed', edit)
+    await assert.rejects(offerNewest(parts), { code: 'model_not_servable' })
+  }
   assert.deepEqual(reached, [])
 })
 

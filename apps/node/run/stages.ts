@@ -2,8 +2,10 @@
 import { putSealed } from '#node/core'
 import { formatTime } from '#statements'
 import { openInput } from './input.ts'
+import { receiptOf } from './adapter.ts'
 import { attestRun } from './attest.ts'
 import { attributeRun } from './attribute.ts'
+import { assertServable } from './bound.ts'
 import { assertEnough, composePool, examplesOf, issueManifest, seedOf } from './mix.ts'
 import { move, recompose } from './move.ts'
 import type { Step } from './ports.ts'
@@ -53,10 +55,16 @@ const trainStage: Step = async (parts, run, board, signal) => {
   await clearJob(context, run.id)
 }
 
+/** Receipt → shares, where the model may be used. Asked again after a restart: nothing but the receipt remembers it. */
+const shareStage: Step = async (parts, run, board, signal) => {
+  await assertServable(parts.context, (await receiptOf(parts.context, run)).predicate)
+  await attributeRun(parts, run, board, signal)
+}
+
 /** What leads on from each stage. */
 export const STEPS: Readonly<Record<Exclude<Stage, 'attributed'>, Step>> = {
   requested: mixStage,
   mixed: trainStage,
   trained: attestRun,
-  attested: attributeRun,
+  attested: shareStage,
 }

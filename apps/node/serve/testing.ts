@@ -65,6 +65,10 @@ function modelOf(engine: FakeEngine, contextTokens: number): LoadedModel {
         engine.running -= 1
       }
     },
+    // Nothing that serves asks for this.
+    recites: () => {
+      throw new Error('a served model was asked to recite')
+    },
     close: async () => void (engine.closed += 1),
   }
 }

@@ -237,6 +237,10 @@ export async function train(stage: Stage, composed: Composed, evidence: string):
     tokens: { tree: encodeSumRoot(tree.root), general: 300 },
     model: { digest: modelDigest(files), name: 'meadow', files },
     evaluations: [],
+    extraction: {
+      continuation: { asked: 20, trained: 1, base: 0 },
+      opening: { asked: 20, trained: 0, base: 0 },
+    },
     canary: 'not-run',
   }
   const training = await log.add(

@@ -55,6 +55,7 @@ export async function firstPolicy(): Promise<Policy> {
       recipe: { passes: 1 },
     },
     validation: { commitment: hexOf('validation set'), items: 20 },
+    extraction: { items: 100, prefixTokens: 8, suffixTokens: 8, maximum: 50_000 },
     split: { contributors: 7000, operator: 3000 },
     currency: { asset: 'USD', scale: 6 },
     prices: [

@@ -90,6 +90,7 @@ export const examplePolicy: Policy = {
     recipe: {},
   },
   validation: { commitment: hex('3'), items: 10 },
+  extraction: { items: 100, prefixTokens: 8, suffixTokens: 8, maximum: 50_000 },
   split: { contributors: 7000, operator: 3000 },
   currency: { asset: 'USD', scale: 6 },
   prices: [{ model: 'meadow', serves: 'trained', promptPerMillion: '1', completionPerMillion: '1' }],

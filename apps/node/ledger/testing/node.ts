@@ -189,6 +189,7 @@ export async function policyOf(): Promise<Policy> {
       recipe: {},
     },
     validation: { commitment: hexOf('validation'), items: 1 },
+    extraction: { items: 100, prefixTokens: 8, suffixTokens: 8, maximum: 50_000 },
     split: { contributors: 7000, operator: 3000 },
     currency: { asset: 'USD', scale: 6 },
     prices: [
