@@ -171,7 +171,7 @@ async function firstPolicy(
     receiptRetentionDays: 90,
     retirementDays: 30,
     minimumContributors: 3,
-    minimumCanonicalTokens: 5000,
+    minimumCanonicalTokens: 2000,
     payees: { recoverySeconds: 14 * 86_400 },
     disputes: { answerSeconds: 7 * 86_400 },
   }

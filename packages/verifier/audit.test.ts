@@ -186,16 +186,23 @@ test('of an aborted answer, what arrived is enough', async () => {
 })
 
 test('a bundle beyond the cut-off waits for the next manifest', async () => {
+  const files = await buildPool()
+  // The log as it stood before the second manifest.
+  const size = 18
+  const entries = files.entries.slice(0, size)
+  const statements = files.record.statements.filter(({ leafIndex }) => leafIndex < size)
   const result = await audit(
-    inputOf(
-      await buildPool({
-        edit: { receipt1: (it) => ({ ...it, term: 1, sequence: 9 }) },
-      }),
-    ),
+    inputOf({
+      ...files,
+      entries,
+      checkpoint: await checkpointOf(entries, '2026-11-20T13:29:00Z'),
+      record: { ...files.record, statements },
+      contributions: [{ ...files.contributions[3]!, manifests: [] }],
+    }),
   )
   const c1 = claim(result, 'C1')
   assert.equal(c1.verdict, 'pending')
-  assert.match(c1.summary, /contribution record 1 has sequence 9 of node-a term 1, beyond every cut-off/)
+  assert.match(c1.summary, /contribution record 1 has sequence 1 of node-a term 2, beyond every cut-off/)
 })
 
 test('a close that is not paid out yet is pending', async () => {

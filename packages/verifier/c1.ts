@@ -15,11 +15,11 @@ import { plural, type Draft, type Pool } from './pool.ts'
 export function c1(pool: Pool): Draft {
   const findings = new Findings()
   checkChain(pool, findings)
-  checkSequences(pool, findings)
+  const sequences = checkSequences(pool, findings)
   checkTerms(pool, findings)
   checkKeys(pool, findings)
   checkRoots(pool, findings)
-  checkContributions(pool, findings)
+  checkContributions(pool, sequences, findings)
   const { manifests } = pool.opened
   const receipts = pool.leaves.filter((leaf) => leaf?.type === 'contribution-receipt').length
   const own = pool.contributions.length
@@ -48,7 +48,7 @@ function checkChain({ opened }: Pool, findings: Findings): void {
 }
 
 /** The sequences it covers are as many as the receipts it covers, and never fewer than before. */
-function checkSequences(pool: Pool, findings: Findings): void {
+function checkSequences(pool: Pool, findings: Findings): CheckRun {
   const check = findings.check(
     'c1.sequence-gap-free',
     'each manifest’s cut-offs with the receipts in the log',
@@ -71,6 +71,7 @@ function checkSequences(pool: Pool, findings: Findings): void {
       )
     } else check.pass()
   }
+  return check
 }
 
 /** A term that no cut-off names could hide all its receipts: zero says that there were none. */
@@ -130,7 +131,7 @@ function checkRoots({ opened, record }: Pool, findings: Findings): void {
   }
 }
 
-function checkContributions(pool: Pool, findings: Findings): void {
+function checkContributions(pool: Pool, sequences: CheckRun, findings: Findings): void {
   const logged = findings.check(
     'c1.receipt-logged',
     'each given offer, receipt and withdrawal with its leaf in the log',
@@ -156,6 +157,7 @@ function checkContributions(pool: Pool, findings: Findings): void {
         `the receipt in ${one.name} answers another offer, contributor or bundle than the offer beside it`,
     )
     checkPresence(pool, one, present)
+    checkCutOff(pool, one, sequences)
     for (const leaf of one.manifests) checkLeaf(pool, one, leaf, opened)
     checkWithdrawal(pool, one, withdrawn)
   }
@@ -192,6 +194,25 @@ function checkPresence({ opened, record }: Pool, one: OpenedContribution, check:
       record.manifestTrees[manifest.digest]?.some((leaf) => leaf.key === one.key) === true,
       () =>
         `${manifest.name} covers sequence ${sequence} of ${node} term ${term} and has no leaf for the receipt in ${one.name}`,
+    )
+  }
+}
+
+/**
+ * Numbers of sequences and receipts also agree where one was deleted and the cut-off lowered by one. Then the last
+ * receipt of the tree has a number beyond the cut-off, which whoever holds it can see.
+ */
+function checkCutOff({ opened, record }: Pool, one: OpenedContribution, check: CheckRun): void {
+  const { node, term, sequence } = one.receipt.predicate
+  for (const { name, digest, predicate } of opened.manifests) {
+    if (record.manifestTrees[digest]?.some((leaf) => leaf.key === one.key) !== true) continue
+    const last = predicate.cutOff.find((end) => end.node === node && end.term === term)?.sequence
+    // A term without a cut-off is c1.term-covered's failure.
+    if (last === undefined) continue
+    check.demand(
+      sequence <= last,
+      () =>
+        `${name} holds the receipt in ${one.name} with sequence ${sequence} of ${node} term ${term}, and covers ${last}: one before it is missing`,
     )
   }
 }

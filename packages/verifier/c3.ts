@@ -17,6 +17,7 @@ export function c3(pool: Pool): Draft {
   const findings = new Findings()
   checkMethods(pool, findings)
   checkEstimates(pool, findings)
+  checkBasis(pool, findings)
   checkRepeats(pool, findings)
   checkTotals(pool, findings)
   checkLeaves(pool, findings)
@@ -77,6 +78,25 @@ function estimateProblem({ estimate, basis, method, contributors }: Attribution,
   return basis.utility === 0 || basis.utility + contributors >= full - empty
     ? undefined
     : `shares out ${basis.utility} of a gain of ${full - empty}`
+}
+
+/** Who has a share has a bundle in the mix: a name that contributed nothing would thin out everybody's. */
+function checkBasis({ opened }: Pool, findings: Findings): void {
+  const check = findings.check('c3.basis', 'contributors and tokens of each attribution with its manifest')
+  for (const { name, predicate } of opened.attributions) {
+    const manifest = opened.manifests.find(({ digest }) => digest === predicate.manifest)
+    // An attribution without its manifest is C4's failure.
+    if (manifest === undefined) continue
+    const { contributors, basis } = predicate
+    const { bundles, canonicalTokens } = manifest.predicate
+    if (contributors > bundles.included) {
+      check.fail(
+        `${name} has ${plural(contributors, 'contributor')}; ${manifest.name} includes ${plural(bundles.included, 'bundle')}`,
+      )
+    } else if (basis.tokens > canonicalTokens || (basis.utility === 0 && basis.tokens !== canonicalTokens)) {
+      check.fail(`${name} counts ${basis.tokens} tokens; ${manifest.name} has ${canonicalTokens}`)
+    } else check.pass()
+  }
 }
 
 /** With two attributions of one run, the operator could pay by the nicer one. */

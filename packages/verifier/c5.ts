@@ -63,6 +63,9 @@ function checkChain({ opened, line }: Pool, findings: Findings): void {
       check.fail(
         `${name} names ${predicate.previous} as the close before, which is ${before?.digest ?? null}`,
       )
+    } else if (before !== undefined && predicate.from !== from) {
+      // The policy of its first moment splits a period: it begins where the one before ended, and nowhere else.
+      check.fail(`${name} begins at ${predicate.from}; the period before ended at ${from}`)
     } else if (!(secondsOf(from) <= secondsOf(predicate.closedAt))) {
       check.fail(`${name} was closed at ${predicate.closedAt}, before ${from}`)
     } else if (

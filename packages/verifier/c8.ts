@@ -7,6 +7,7 @@
 import { HashTree } from '#merkle'
 import { logLeafOf } from '#statements'
 import { checkCheckpoints, checkGrowth } from './checkpoints.ts'
+import type { OpenedContribution } from './contributions.ts'
 import { Findings } from './findings.ts'
 import { kinds, type Logged } from './open.ts'
 import type { Dated } from './policies.ts'
@@ -73,16 +74,30 @@ function checkPublished({ leaves, record }: Pool, findings: Findings): void {
   }
 }
 
-function checkTombstones({ leaves, record }: Pool, findings: Findings): void {
+function checkTombstones({ leaves, record, contributions }: Pool, findings: Findings): void {
   const check = findings.check('c8.tombstones', 'each tombstone with a leaf of a kind that may be erased')
+  const alive = new Map(contributions.flatMap(aliveIn))
   const seen = new Set(record.statements.map(({ leafIndex }) => leafIndex))
   for (const { leafIndex, kind } of record.tombstones) {
     const leaf = leaves[leafIndex]
     if (leaf?.type !== kind) check.fail(`the tombstone at leaf ${leafIndex} is of a ${kind}, the leaf is not`)
     else if (kinds[kind].visibility === 'public') {
       check.fail(`the tombstone at leaf ${leafIndex} erases a ${kind}, which is public and must stay`)
+    } else if (alive.has(leafIndex)) {
+      check.fail(
+        `the tombstone at leaf ${leafIndex} hides ${alive.get(leafIndex)}, which nobody has withdrawn`,
+      )
     } else if (seen.has(leafIndex)) check.fail(`leaf ${leafIndex} has a tombstone and something beside it`)
     else check.pass()
     seen.add(leafIndex)
   }
+}
+
+/** Who gave a bundle and has not withdrawn it holds statements that are in use: no tombstone stands for them. */
+function aliveIn({ name, record, withdrawals }: OpenedContribution): [leafIndex: number, what: string][] {
+  if (withdrawals.length > 0) return []
+  return [
+    [record.offer.leafIndex, `the offer in ${name}`],
+    [record.receipt.leafIndex, `the contribution-receipt in ${name}`],
+  ]
 }

@@ -71,6 +71,7 @@ export const claimCheckIds = {
   C3: [
     'c3.method',
     'c3.estimate',
+    'c3.basis',
     'c3.one-attribution',
     'c3.total',
     'c3.leaf',

@@ -1,16 +1,20 @@
 /** One lie per check: each turns exactly the named check red, in a pool that is honest otherwise. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeBase64, encodeUtf8 } from '#bytes'
+import { decodeBase64, encodeBase64, encodeUtf8 } from '#bytes'
 import { signEnvelope } from '#seal'
 import {
   attribution,
+  bodyHashOf,
+  decodeMark,
   encodeLogLeaf,
   logLeafOf,
   openStatement,
   policy,
+  signServingReceipt,
   signStatement,
   trainingSeed,
+  type CallRecord,
   type KindName,
   type PublicRecord,
   type ServingReceipt,
@@ -98,6 +102,30 @@ const editEvent =
           event_log: receipt.event_log.map((one) => (one.type === type ? { ...one, ...change } : one)),
         }
       : receipt
+
+/** An answer that ends at a mark in its middle, with a receipt of the open period that fits it in all but that. */
+async function cutStream({ openCall }: Files): Promise<CallRecord> {
+  const { request, response } = await markedCall(['data: one\n\n'], (text) =>
+    text.slice(0, text.indexOf('data: after')),
+  )
+  const mark = decodeMark(atob(response!).split('\n')[2]!)!
+  const bodies = { 'request.received': request!, 'response.returned': response! }
+  const { signature: _, ...document } = openCall.receipt!
+  const receipt = await signServingReceipt(
+    {
+      ...document,
+      receipt_id: mark.receipt_id,
+      event_log: document.event_log.map((one) => {
+        if (one.type === 'response.ended') return { ...one, marks: 1, chain: mark.chain }
+        return one.type === 'request.received' || one.type === 'response.returned'
+          ? { ...one, body_hash: bodyHashOf(decodeBase64(bodies[one.type])) }
+          : one
+      }),
+    },
+    await keyOf('serve of term 2'),
+  )
+  return { format: 'fairweight/call-record/v1', receipt, request, response }
+}
 
 const editContribution = (index: number, edit: (one: Files['contributions'][number]) => object): Lie => ({
   files: ({ contributions }) => ({
@@ -469,6 +497,25 @@ const data: readonly Case[] = [
     names: /manifest at leaf 20 ends node-a term 1 before/,
   },
   {
+    check: 'c1.sequence-gap-free',
+    about:
+      'a receipt that was deleted, and the cut-off lowered by one: the last of the term has a number beyond it',
+    lie: {
+      edit: {
+        manifest1: (it) => ({
+          ...it,
+          cutOff: [
+            { node: 'node-a', term: 1, sequence: 2 },
+            { node: 'node-a', term: 2, sequence: 1 },
+          ],
+        }),
+      },
+      files: ({ contributions }) => ({ contributions: contributions.slice(0, 3) }),
+    },
+    names:
+      /manifest at leaf 9 holds the receipt in contribution record 3 with sequence 3 of node-a term 1, and covers 2/,
+  },
+  {
     check: 'c1.term-covered',
     about: 'a term that no cut-off names',
     lie: {
@@ -536,6 +583,7 @@ const data: readonly Case[] = [
       },
     },
     names: /manifest at leaf 9 covers sequence 1 of node-a term 2 .*contribution record 4/,
+    also: ['c1.sequence-gap-free'],
   },
   {
     check: 'c1.leaf',
@@ -625,6 +673,25 @@ const data: readonly Case[] = [
       edit: { attribution: (it) => ({ ...it, estimate: { ...it.estimate!, questions: 7 } }) },
     },
     names: /attribution at leaf 11 asked 7 questions/,
+  },
+  {
+    check: 'c3.basis',
+    about: 'a share for a name that contributed nothing',
+    lie: {
+      edit: {
+        attribution: (it) => ({ ...it, contributors: 3, estimate: { ...it.estimate!, coalitions: 8 } }),
+      },
+    },
+    names: /attribution at leaf 11 has 3 contributors; manifest at leaf 9 includes 2 bundles/,
+  },
+  {
+    check: 'c3.basis',
+    about: 'more tokens than the manifest has',
+    lie: {
+      edit: { attribution: (it) => ({ ...it, basis: { ...it.basis, tokens: 1801 } }) },
+    },
+    names: /attribution at leaf 11 counts 1801 tokens; manifest at leaf 9 has 1800/,
+    also: ['c3.leaf-share'],
   },
   {
     check: 'c3.leaf-share',
@@ -820,6 +887,13 @@ const usage: readonly Case[] = [
     names: /usage-close at leaf 17 names null/,
   },
   {
+    check: 'c5.chain',
+    about: 'a period that begins before the one before ended, to choose the policy that splits it',
+    lie: { edit: { close2: (it) => ({ ...it, from: '2026-11-20T11:59:00Z' }) } },
+    names:
+      /usage-close at leaf 17 begins at 2026-11-20T11:59:00Z; the period before ended at 2026-11-20T12:00:00Z/,
+  },
+  {
     check: 'c5.sequence-gap-free',
     about: 'a call that is left out',
     lie: {
@@ -950,6 +1024,12 @@ const usage: readonly Case[] = [
       }),
     },
     names: /answer kept in call record 6: the bytes before mark 1/,
+  },
+  {
+    check: 'c5.stream-marks',
+    about: 'a stream that was cut after a mark and called complete',
+    lie: { files: async (files) => ({ calls: [await cutStream(files)] }) },
+    names: /answer kept in call record 1 stops at mark 1, which does not end it; its receipt says complete/,
   },
   {
     check: 'c6.close-paid-once',
@@ -1139,6 +1219,18 @@ const log: readonly Case[] = [
       tombstones: [...tombstones, { leafIndex: 21, kind: 'policy', erasedAt: '2026-11-20T13:20:00Z' }],
     })),
     names: /tombstone at leaf 21 erases a policy/,
+  },
+  {
+    check: 'c8.tombstones',
+    about: 'a receipt called erased that its contributor has not withdrawn',
+    lie: {
+      files: ({ record, contributions }) => {
+        const { leafIndex } = contributions[0]!.receipt
+        const erased = { leafIndex, kind: 'contribution-receipt', erasedAt: '2026-11-20T13:20:00Z' } as const
+        return { record: { ...record, tombstones: [...record.tombstones, erased] } }
+      },
+    },
+    names: /tombstone at leaf \d+ hides the contribution-receipt in contribution record 1/,
   },
   {
     check: 'c8.consistent-with-anchor',

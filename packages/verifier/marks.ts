@@ -65,11 +65,19 @@ async function checkAnswer(
     check.fail(
       `the answer kept in ${name} has ${marks.length} marks; its receipt ends with mark ${ended.marks} at another link`,
     )
+  } else if (ended !== undefined && ended.how !== 'aborted' && marks.at(-1)?.ended !== ended.how) {
+    check.fail(
+      `the answer kept in ${name} stops at mark ${marks.length}, which ${endOf(marks.at(-1))}; its receipt says ${ended.how}`,
+    )
   } else if (value.receipt === null) {
     check.partial(
       `${name} has no receipt: ${marks.length} marks prove what was answered, not that it was counted`,
     )
   } else check.pass()
+}
+
+function endOf(mark: StreamMark | undefined): string {
+  return mark === undefined || mark.ended === null ? 'does not end it' : `ends it as ${mark.ended}`
 }
 
 /** All marks that were sent; of an aborted answer, as many as arrived. */
