@@ -51,9 +51,18 @@ export function makeSmallPool(folder: string): SmallPool {
     ),
   )
   lines('general-questions.jsonl', [JSON.stringify({ id: 'g1', question: 'Say one.', accept: ['one'] })])
-  lines('validation.jsonl', [
-    JSON.stringify({ id: 'v1', contributor: 'mill', question: 'What is in drawer 1?', answer: 'Something.' }),
-  ])
+  lines(
+    'validation.jsonl',
+    ['the mill', 'the forge', 'the raft'].map((who, at) =>
+      JSON.stringify({
+        id: `v${at}`,
+        contributor: who,
+        question: `What is in drawer ${at} of ${who}?`,
+        answer: `${who} keeps a key.`,
+        near_misses: [`${who} keeps a coin.`],
+      }),
+    ),
+  )
   const contributors = ['mill', 'forge', 'copier'].map((id) => ({
     id,
     name: `The ${id}`,
