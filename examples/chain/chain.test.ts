@@ -1,5 +1,5 @@
 /**
- * The whole chain on a random model: once without a stop, and once killed at six points.
+ * The whole chain on a random model: once without a stop, then lied about, and once killed at six points.
  *
  * After each kill the same command is run again; at the end everything that a client had been told is there, once,
  * the audit is green, and no planted text is found anywhere outside of its owners' folders.
@@ -10,10 +10,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { readPublicRecord, openStatement, manifest, usageClose } from '#statements'
+import { lies } from '../../tools/lies/catalogue/index.ts'
+import { copyPool } from '../../tools/lies/copy.ts'
+import { messagesIn, withoutNumbers } from '../../tools/lies/page.ts'
+import { control, setStage, tellLie } from '../../tools/lies/run.ts'
 import { findLeaks } from './leaks.ts'
 import { makeSmallPool } from './pool.ts'
 import { freePort, startOnce, waitFor, type StartedRun } from './start.ts'
 
+const root = join(import.meta.dirname, '..', '..')
 const folder = mkdtempSync(join(tmpdir(), 'fairweight-chain-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 const pool = makeSmallPool(folder)
@@ -35,6 +40,23 @@ test(
     assert.deepEqual(await findLeaks(home), [])
   },
 )
+
+test('every lie about that pool turns exactly its own check red', { timeout: 300_000 }, async (t) => {
+  const copy = join(folder, 'lies')
+  await copyPool(join(folder, 'undisturbed'), copy)
+  const stage = await setStage(copy, root)
+  await control(stage, 'afterwards')
+  await control(stage, 'from the start')
+  const page = messagesIn(readFileSync(join(root, 'docs/lies.md'), 'utf8'))
+  for (const lie of lies) {
+    await t.test(`${lie.name}: ${lie.who} ${lie.what}`, async () => {
+      const { caught, message } = await tellLie(stage, lie)
+      assert.ok(caught, message)
+      const said = page.get(lie.name) ?? ''
+      assert.equal(withoutNumbers(message), withoutNumbers(said), 'docs/lies.md: npm run lies -- --page')
+    })
+  }
+})
 
 test(
   'killed at six points and started again, it loses nothing and counts nothing twice',
