@@ -15,6 +15,7 @@ import {
   glancePersonalData,
   offerOf,
   openReceipt,
+  quoteNames,
   type ReadFile,
 } from '#contributing'
 import { seal, type SigningKey } from '#seal'
@@ -134,8 +135,7 @@ async function showWhatLeaves(
   )
   for (const file of files) {
     say(`  ${file.name}: ${counted(file.items.length, 'item')}`)
-    if (file.ignored.length > 0)
-      say(`    not part of them: ${file.ignored.map((one) => JSON.stringify(one)).join(', ')}`)
+    if (file.ignored.length > 0) say(`    not part of them: ${quoteNames(file.ignored)}`)
     for (const { kind, count, lines } of glancePersonalData(file.items)) {
       const places = lines.slice(0, 8).join(', ') + (lines.length > 8 ? ', …' : '')
       say(`    looks personal: ${count} × ${kind}, on ${file.places} ${places}`)

@@ -1,5 +1,6 @@
 export { openAccount, type Account } from './account.ts'
 export * from './errors.ts'
+export { quoteNames } from './names.ts'
 export * from './offer.ts'
 export * from './party-request.ts'
 export {

@@ -206,6 +206,17 @@ const EXAMPLE = {
   'copier.jsonl': [56, '64eb2ad9fa41b196022e88bc0e41efd4de351a9dc1916d53349393e474218034'],
 }
 
+// Who would lie: the author of a file that somebody else contributes.
+test('a column’s name neither moves the cursor nor turns or fills the screen', () => {
+  const names = ['\u009b2J', '\u001b[2J', '\u202egnirts', 'a\u2028b', 'x'.repeat(5000), 'Straße', '\u{e0041}']
+  const many = Array.from({ length: 300 }, (_, at) => `c${at}`)
+  const { message } = refusal('mine.csv', `${[...names.map((one) => `"${one}"`), ...many].join(',')}\n1\n`)
+  assert.ok(!/[\p{C}\p{Zl}\p{Zp}]/u.test(message), message)
+  assert.ok(message.length < 700 && message.includes('"Straße"') && message.includes('and 287 more'), message)
+  const asked = refusal('mine.csv', 'a,b\n1,2\n', ['\u001b[2J', 'b'])
+  assert.ok(!asked.message.includes('\u001b') && asked.message.includes('"a", "b"'))
+})
+
 test('the example pool reads whole, in each of its formats', () => {
   const folder = new URL('../../examples/meadow/', import.meta.url)
   const read = (name: string) => readFile(name, new Uint8Array(readFileSync(new URL(name, folder)))).items

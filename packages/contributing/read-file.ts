@@ -7,6 +7,7 @@ import type { Json } from '#bytes'
 import { normalizeItem, readItem, StatementError, type Item } from '#statements'
 import { ContributingError, rowsError } from './errors.ts'
 import { readMarkdown } from './markdown.ts'
+import { quoteName, quoteNames } from './names.ts'
 import { readParquet, type Decompress } from './parquet/index.ts'
 import { readPlainText } from './plain-text.ts'
 import { readCsv, readJsonLines, type Row, type Rows } from './rows.ts'
@@ -130,11 +131,12 @@ function readSource({ name, bytes, columns, decompress }: Given): Source {
 }
 
 function columnsOf(name: string, found: readonly string[], asked?: Columns): Columns {
-  const list = found.map((column) => JSON.stringify(column)).join(', ')
+  const list = quoteNames(found)
   const pairs = candidates(found, asked)
   const [only, ...more] = pairs
   if (only === undefined) {
-    const what = asked === undefined ? 'no known pair of columns' : `no columns ${asked.join(' and ')}`
+    const what =
+      asked === undefined ? 'no known pair of columns' : `no columns ${asked.map(quoteName).join(' and ')}`
     throw new ContributingError('columns-unknown', `${name}: ${what}; found ${list}. ${USE_COLUMNS}`)
   }
   if (more.length > 0) {

@@ -250,6 +250,7 @@ export function refusalToFollow(previous: Statement<Policy>, next: Statement<Pol
   if (after.previous !== previous.digest) return 'it names another policy as the one before'
   if (after.genesis !== poolOf(before, previous.digest)) return 'it belongs to another pool'
   if (after.issuedAt < before.effectiveAt) return 'it is issued before the policy before it has taken effect'
+  if (after.effectiveAt <= before.effectiveAt) return 'it takes effect no later than the policy before it'
   const earliest = formatTime(new Date(new Date(after.issuedAt).getTime() + before.noticeSeconds * 1000))
   if (after.effectiveAt < earliest) return `it takes effect before its notice has passed at ${earliest}`
   const fixed = ({ name, currency, validation, log: { origin, publicKey } }: Policy) =>

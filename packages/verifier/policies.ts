@@ -76,11 +76,7 @@ function breakOf(
   if (before !== undefined) {
     const { predicate } = before
     const patient = { ...before, predicate: { ...predicate, noticeSeconds: 0 } }
-    const refusal = refusalToFollow(patient, version)
-    if (refusal !== undefined) return refusal
-    return version.predicate.effectiveAt > predicate.effectiveAt
-      ? undefined
-      : `it takes effect at ${version.predicate.effectiveAt}, no later than the version before`
+    return refusalToFollow(patient, version)
   }
   if (!isGenesis(version)) return `it is version ${version.predicate.version}, and version 1 is missing`
   return version.digest === pool ? undefined : `its digest is ${version.digest}, and the pool is ${pool}`

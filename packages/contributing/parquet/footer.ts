@@ -4,10 +4,11 @@
  *
  * All of it is a claim: every place is checked against the file, every count against the others and a limit.
  */
-import { decodeStrictUtf8 } from '../strict-json.ts'
 import { ContributingError } from '../errors.ts'
+import { quoteName } from '../names.ts'
+import { decodeStrictUtf8 } from '../strict-json.ts'
 import { damaged, unsupported } from './errors.ts'
-import { littleEndian, Reader } from './reader.ts'
+import { Reader } from './reader.ts'
 import {
   asStruct,
   countIn,
@@ -48,7 +49,7 @@ export function readFooter(bytes: Uint8Array): Footer {
   const [first, last] = [bytes.subarray(0, 4), bytes.subarray(-4)].map((mark) => String.fromCharCode(...mark))
   if (last === 'PARE') unsupported('the Parquet file is encrypted: write it without encryption')
   if (bytes.length < 12 || first !== 'PAR1' || last !== 'PAR1') damaged('it does not begin and end with PAR1')
-  const length = littleEndian(bytes.subarray(-8, -4))
+  const length = new Reader(bytes.subarray(-8)).unsigned(4)
   if (length > bytes.length - 12) damaged('its footer does not fit')
   if (length > MAXIMUM_FOOTER_BYTES) {
     throw new ContributingError('file-too-large', `the footer of the Parquet file is larger than 1 MiB`)
@@ -98,7 +99,7 @@ const REQUIRED = 0
 const OPTIONAL = 1
 
 function isNullableText(column: string, element: ThriftStruct): boolean {
-  const name = JSON.stringify(column)
+  const name = quoteName(column)
   const repetition = optionalCount(element, 3)
   if ((optionalCount(element, 5) ?? 0) > 0 || (repetition !== REQUIRED && repetition !== OPTIONAL)) {
     unsupported(

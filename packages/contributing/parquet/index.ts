@@ -8,9 +8,10 @@ import { ContributingError, type RowProblem } from '../errors.ts'
 import type { Row, Rows } from '../rows.ts'
 import { decodeStrictUtf8 } from '../strict-json.ts'
 import { readFooter } from './footer.ts'
-import { readChunk, type Decompress } from './pages.ts'
+import { readChunk } from './pages.ts'
+import type { Decompress } from './unpack.ts'
 
-export type { Codec, Decompress } from './pages.ts'
+export type { Codec, Decompress } from './unpack.ts'
 
 const MEBIBYTE = 1024 * 1024
 const MAXIMUM_UNPACKED_BYTES = 256 * MEBIBYTE

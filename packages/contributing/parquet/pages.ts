@@ -4,36 +4,18 @@
  * Read are data pages of version 1 and 2, dictionaries, plain texts. What a page says of its size is checked against
  * a budget before anything is unpacked, and against what came out.
  */
-import { ContributingError } from '../errors.ts'
-import { crc32 } from './crc32.ts'
 import { damaged, unsupported } from './errors.ts'
 import type { Chunk } from './footer.ts'
 import { Reader } from './reader.ts'
 import { readRuns } from './runs.ts'
-import { unpackSnappy } from './snappy.ts'
-import { countIn, readStruct, structIn, type ThriftStruct } from './thrift.ts'
-
-export type Codec = 'gzip' | 'zstd'
-
-/** Unpacks exactly `length` bytes and stops there; may throw anything where it cannot. */
-export type Decompress = (codec: Codec, bytes: Uint8Array, length: number) => Uint8Array
-
-/** What may still be unpacked, for all columns of a file together. */
-export interface Budget {
-  bytes: number
-}
+import { countIn, readStruct, structIn } from './thrift.ts'
+import { checkSum, NOT_PACKED, unpacked, type Budget, type Decompress, type Page } from './unpack.ts'
 
 // Larger than any header with statistics in it, small enough to be read again for every page.
 const MAXIMUM_HEADER_BYTES = 64 * 1024
 const SPARE_PAGES = 64
 const [DATA_PAGE, INDEX_PAGE, DICTIONARY_PAGE, DATA_PAGE_V2] = [0, 1, 2, 3]
 const [PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY] = [0, 2, 3, 8]
-const [NONE, SNAPPY] = [0, 1]
-const CODECS: ReadonlyMap<number, Codec> = new Map([
-  [2, 'gzip'],
-  [6, 'zstd'],
-])
-
 /** One value a row, null where there is none. Throws {@link ContributingError}. */
 export function readChunk(
   file: Uint8Array,
@@ -68,15 +50,6 @@ export function readChunk(
   return values
 }
 
-interface Page {
-  readonly header: ThriftStruct
-  /** As they lie in the file. */
-  readonly bytes: Uint8Array
-  readonly codec: number
-  readonly decompress: Decompress | undefined
-  readonly budget: Budget
-}
-
 /** A data page before its count is known to be allowed. */
 interface OpenPage {
   readonly count: number
@@ -90,14 +63,6 @@ interface Values {
   readonly reader: Reader
 }
 
-// A changed byte of a text cannot be told from another text, unless the writer kept the sum of its page.
-function checkSum({ header, bytes }: Page): void {
-  const sum = header.get(4)
-  if (typeof sum === 'bigint' && BigInt.asUintN(32, sum) !== BigInt(crc32(bytes))) {
-    damaged('a page does not have the checksum that was written with it')
-  }
-}
-
 function openPage(page: Page, nullable: boolean): OpenPage {
   const head = structIn(page.header, 5)
   const count = countIn(head, 1)
@@ -106,7 +71,7 @@ function openPage(page: Page, nullable: boolean): OpenPage {
     read() {
       const reader = new Reader(unpacked(page, page.bytes, countIn(page.header, 2)))
       if (nullable && countIn(head, 3) !== RLE) unsupported(WRITE_ANEW)
-      const present = nullable ? presence(new Reader(reader.take(reader.uint32())), count) : all(count)
+      const present = nullable ? presence(new Reader(reader.take(reader.unsigned(4))), count) : all(count)
       return { encoding: countIn(head, 2), present, reader }
     },
   }
@@ -125,7 +90,8 @@ function openPageV2(page: Page, nullable: boolean): OpenPage {
       const present = nullable ? presence(new Reader(reader.take(levels)), count) : all(count)
       const rest = reader.take(reader.left)
       const length = countIn(page.header, 2) - levels
-      const values = head.get(7) === false ? rest : unpacked(page, rest, length)
+      const codec = head.get(7) === false ? NOT_PACKED : page.codec
+      const values = unpacked({ ...page, codec }, rest, length)
       return { encoding: countIn(head, 4), present, reader: new Reader(values) }
     },
   }
@@ -160,7 +126,7 @@ function readValues(
 
 function plainTexts(reader: Reader, count: number): Uint8Array[] {
   const texts: Uint8Array[] = []
-  for (let at = 0; at < count; at += 1) texts.push(reader.take(reader.uint32()))
+  for (let at = 0; at < count; at += 1) texts.push(reader.take(reader.unsigned(4)))
   return texts
 }
 
@@ -168,30 +134,4 @@ function presence(reader: Reader, count: number): boolean[] {
   return Array.from(readRuns(reader, 1, count), (level) => level === 1)
 }
 
-const OTHER_COMPRESSION =
-  'the Parquet file is packed with a compression that is not read: use Snappy, Zstandard, gzip or none'
-
 const all = (count: number): boolean[] => Array.from({ length: count }, () => true)
-
-function unpacked({ codec, decompress, budget }: Page, bytes: Uint8Array, length: number): Uint8Array {
-  budget.bytes -= length
-  if (budget.bytes < 0) {
-    throw new ContributingError(
-      'file-too-large',
-      'the Parquet file unpacks to more than is read at once: split it',
-    )
-  }
-  if (codec === NONE) return bytes.length === length ? bytes : damaged('a page has another size than it says')
-  if (codec === SNAPPY) return length === 0 ? bytes.subarray(0, 0) : unpackSnappy(bytes, length)
-  const name = CODECS.get(codec)
-  if (name === undefined || decompress === undefined) return unsupported(OTHER_COMPRESSION)
-  // Nothing in it: some writers then leave out even the frame of an empty packed stream.
-  if (length === 0) return bytes.subarray(0, 0)
-  let result: Uint8Array | undefined
-  try {
-    result = decompress(name, bytes, length)
-  } catch {
-    // The library's message is dropped: it may quote what it read.
-  }
-  return result?.length === length ? result : damaged('a page does not unpack to the size it says')
-}

@@ -18,18 +18,22 @@ export class Reader {
   }
 
   byte(): number {
-    return this.take(1)[0]!
+    this.#advance(1)
+    return this.#bytes[this.#at - 1]!
   }
 
   /** The next bytes, not copied. */
   take(length: number): Uint8Array {
-    if (length < 0 || length > this.left) damaged('a value goes on beyond the end of its page')
-    this.#at += length
+    this.#advance(length)
     return this.#bytes.subarray(this.#at - length, this.#at)
   }
 
-  uint32(): number {
-    return littleEndian(this.take(4))
+  /** Up to four bytes as one unsigned number, the lowest byte first. */
+  unsigned(length: number): number {
+    this.#advance(length)
+    let value = 0
+    for (let at = this.#at - 1; at >= this.#at - length; at -= 1) value = value * 256 + this.#bytes[at]!
+    return value
   }
 
   /** Unsigned LEB128 of at most 64 bits. */
@@ -42,9 +46,9 @@ export class Reader {
     }
     return damaged('a number has no end')
   }
-}
 
-/** Up to four bytes as one unsigned number. */
-export function littleEndian(bytes: Uint8Array): number {
-  return bytes.reduceRight((value, byte) => value * 256 + byte, 0)
+  #advance(length: number): void {
+    if (length < 0 || length > this.left) damaged('a value goes on beyond the end of its page')
+    this.#at += length
+  }
 }

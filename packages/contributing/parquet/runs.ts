@@ -2,7 +2,7 @@
  * Small numbers as Parquet packs them: runs of one number, and groups of eight packed to the bit ("RLE hybrid").
  */
 import { damaged } from './errors.ts'
-import { littleEndian, type Reader } from './reader.ts'
+import type { Reader } from './reader.ts'
 
 /**
  * Exactly `count` numbers of `width` bits. Whoever calls has bounded `count`: a run of a billion is five bytes.
@@ -18,7 +18,7 @@ export function readRuns(reader: Reader, width: number, count: number): Uint32Ar
     const length = head >> 1n
     if ((head & 1n) === 0n) {
       if (length > BigInt(count - seen)) damaged('a run goes on beyond the end of its page')
-      const number = littleEndian(reader.take(Math.ceil(width / 8)))
+      const number = reader.unsigned(Math.ceil(width / 8))
       numbers.fill(number, seen, seen + Number(length))
       seen += Number(length)
     } else {

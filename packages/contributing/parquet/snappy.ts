@@ -4,7 +4,7 @@
  * Ours because those for JavaScript are not: of a stream that ends early or goes on too long they make zeros or a part.
  */
 import { damaged } from './errors.ts'
-import { littleEndian, Reader } from './reader.ts'
+import { Reader } from './reader.ts'
 
 /** Throws `ContributingError` `parquet-invalid` unless `packed` makes exactly `length` bytes. */
 export function unpackSnappy(packed: Uint8Array, length: number): Uint8Array {
@@ -23,8 +23,7 @@ export function unpackSnappy(packed: Uint8Array, length: number): Uint8Array {
       continue
     }
     const count = kind === 1 ? ((tag >> 2) & 7) + 4 : (tag >> 2) + 1
-    const offset =
-      kind === 1 ? ((tag >> 5) << 8) | reader.byte() : littleEndian(reader.take(kind === 2 ? 2 : 4))
+    const offset = kind === 1 ? ((tag >> 5) << 8) | reader.byte() : reader.unsigned(kind === 2 ? 2 : 4)
     if (offset === 0 || offset > at) damaged('a packed page repeats what is not there')
     if (count > length - at) damaged('a packed page goes on beyond its size')
     // Byte by byte: what is repeated may be what is being written.
@@ -35,5 +34,5 @@ export function unpackSnappy(packed: Uint8Array, length: number): Uint8Array {
 
 // Up to 60 in the tag itself, else one to four bytes follow.
 function literalLength(tag: number, reader: Reader): number {
-  return (tag < 60 ? tag : littleEndian(reader.take(tag - 59))) + 1
+  return (tag < 60 ? tag : reader.unsigned(tag - 59)) + 1
 }
