@@ -1,4 +1,5 @@
 export * from './errors.ts'
+export * from './fidelity.ts'
 export { answerOf, examOf, type ExamQuestion } from './exam.ts'
 export * from './payout.ts'
 export { sharesPicture, type PicturedShare } from './picture.ts'

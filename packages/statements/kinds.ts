@@ -7,6 +7,7 @@ export const STATEMENT_KINDS = [
   'manifest',
   'training-receipt',
   'attribution',
+  'fidelity',
   'usage-close',
   'payout',
   'withdrawal',

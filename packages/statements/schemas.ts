@@ -10,6 +10,7 @@ import { attribution, shareLeafSchema } from './attribution.ts'
 import { contributionReceipt, offer } from './contribution.ts'
 import { dispute, disputeAnswer, disputeFindingsSchema, disputeReceipt } from './dispute.ts'
 import { evidence } from './evidence.ts'
+import { fidelity } from './fidelity.ts'
 import { bundleHeaderSchema, itemSchema } from './item.ts'
 import { keysetSchema } from './keyset.ts'
 import { logLeafSchema } from './log-leaf.ts'
@@ -33,6 +34,7 @@ const predicates = [
   manifest,
   trainingReceipt,
   attribution,
+  fidelity,
   usageClose,
   payout,
   withdrawal,

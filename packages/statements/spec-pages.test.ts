@@ -22,6 +22,7 @@ const examples: Record<string, unknown[]> = {
   policy: [predicateOf('policy')],
   keyset: [answers.keyset.keyset, { gpuNonce, gpuListDigest, challenge, challengeWithoutGpus }],
   'node-evidence': [predicateOf('evidence')],
+  fidelity: [predicateOf('fidelity')],
   'training-receipt': [predicateOf('training-receipt'), answers.sumTrees[0].leaves[0].leaf],
   withdrawal: [predicateOf('withdrawal'), predicateOf('withdrawal-receipt')],
   'payee-change': [

@@ -30,6 +30,7 @@ const kinds: Record<KindName, StatementKind<any>> = {
   manifest: statements.manifest,
   'training-receipt': statements.trainingReceipt,
   attribution: statements.attribution,
+  fidelity: statements.fidelity,
   'usage-close': statements.usageClose,
   payout: statements.payout,
   withdrawal: statements.withdrawal,

@@ -56,6 +56,12 @@ export function roleSigned(opened: OpenedRecord): readonly (RoleSigned & { reado
       at: one.predicate.attributedAt,
       place: null,
     })),
+    ...opened.fidelities.map((one) => ({
+      ...as('train')(one),
+      from: null,
+      at: one.predicate.measuredAt,
+      place: null,
+    })),
     ...opened.closes.map((one) => {
       const { from, closedAt } = one.predicate
       // The period belongs to the policy it began under, whatever took effect before it was closed.

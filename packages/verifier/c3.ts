@@ -21,13 +21,26 @@ export function c3(pool: Pool): Draft {
   checkRepeats(pool, findings)
   checkTotals(pool, findings)
   checkLeaves(pool, findings)
+  checkFidelities(pool, findings)
   const count = pool.opened.attributions.length
   const leaves = pool.contributions.reduce((sum, one) => sum + one.shares.length, 0)
   const summary =
     count === 0
       ? 'no shares have been stated yet'
-      : `the shares of ${plural(count, 'attribution')} sum to ${TOTAL_SHARES}, ${plural(leaves, 'given leaf', 'given leaves')} among them`
-  return { findings, summary, restsOn: ['attribution'] }
+      : `the shares of ${plural(count, 'attribution')} sum to ${TOTAL_SHARES}, ${plural(leaves, 'given leaf', 'given leaves')} ` +
+        `among them; ${fidelityLine(pool)}`
+  return { findings, summary, restsOn: ['attribution', 'fidelity'] }
+}
+
+function fidelityLine({ opened }: Pool): string {
+  const newest = opened.attributions.at(-1)?.digest
+  const found = opened.fidelities.find(({ predicate }) => predicate.attribution === newest)?.predicate
+  if (found === undefined) return 'how far another seed would agree is not measured'
+  const part = (millionths: number | null) => (millionths === null ? 'none' : (millionths / 1e6).toFixed(2))
+  return (
+    `another seed would have moved ${(found.moved / 1e4).toFixed(1)} % of the money ` +
+    `(repeatability ${part(found.repeatability)}, agreement with leave-one-out ${part(found.agreement)})`
+  )
 }
 
 function checkMethods({ opened, line }: Pool, findings: Findings): void {
@@ -179,6 +192,35 @@ function tokensOf(pool: Pool, contributor: string, manifest: string): number {
   return [...included.values()]
     .filter(({ disposition }) => disposition === 'included')
     .reduce((sum, leaf) => sum + leaf.canonicalTokens, 0)
+}
+
+/** How sure the shares are is told once, from a seed that nobody chose. */
+function checkFidelities({ opened, line }: Pool, findings: Findings): void {
+  const check = findings.check('c3.fidelity', 'each fidelity with the one attribution it is of')
+  const seen = new Map<string, string>()
+  for (const one of opened.fidelities) {
+    const { attribution: of, model, policy, repetition } = one.predicate
+    const attribution = opened.attributions.find(({ digest }) => digest === of)
+    const first = seen.get(of)
+    seen.set(of, one.name)
+    const next = line.byDigest(policy)?.predicate.attribution.seeds
+    check.demand(
+      attribution !== undefined &&
+        attribution.leafIndex < one.leafIndex &&
+        attribution.predicate.model === model &&
+        attribution.predicate.policy === policy &&
+        first === undefined &&
+        (next === undefined || next === repetition),
+      () => {
+        if (attribution === undefined)
+          return `${one.name} names the attribution ${of}, which is not published`
+        if (first !== undefined) return `${one.name} measures ${attribution.name} again, beside ${first}`
+        if (next !== undefined && next !== repetition)
+          return `${one.name} is of repetition ${repetition}; the next of the policy is ${next}`
+        return `${one.name} is about another model or policy than ${attribution.name}, or stands before it`
+      },
+    )
+  }
 }
 
 /** A payee’s own recomputation: parts moved to another keep the sum, and not this. */

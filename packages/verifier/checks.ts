@@ -77,6 +77,7 @@ export const claimCheckIds = {
     'c3.leaf',
     'c3.leaf-share',
     'c3.within-cap',
+    'c3.fidelity',
   ],
   C4: [
     'c4.trained-from-manifest',

@@ -7,6 +7,7 @@ import {
   attribution,
   bodyHashOf,
   decodeMark,
+  fidelity,
   encodeLogLeaf,
   logLeafOf,
   openStatement,
@@ -15,6 +16,7 @@ import {
   signStatement,
   trainingSeed,
   type CallRecord,
+  type Fidelity,
   type KindName,
   type PublicRecord,
   type ServingReceipt,
@@ -71,6 +73,17 @@ const checkpointed = (options: CheckpointOptions, cosignedAt = '2026-11-20T13:29
 })
 
 /** One more statement at the end of log and record. */
+/** What a node says of the pool's one attribution, after it. */
+async function withFidelity(files: Files, change: Partial<Fidelity>): Promise<Partial<Files>> {
+  const published = files.record.statements.find(({ kind }) => kind === 'attribution')!
+  const { predicate, digest } = await openStatement(attribution, published.envelope)
+  const { pool, policy, model } = predicate
+  const measured = { measuredAt: '2026-11-20T11:50:00Z', repetition: 2, coalitions: 4, table: OTHER }
+  const honest = { agreement: 900_000, repeatability: 950_000, moved: 30_000 }
+  const said = { pool, policy, model, attribution: digest, ...measured, ...honest, ...change }
+  return append(files, fidelity, said, 'train of term 1')
+}
+
 async function append<P>(
   { entries, record }: Files,
   kind: StatementKind<P>,
@@ -749,6 +762,29 @@ const data: readonly Case[] = [
     },
     also: ['c3.leaf-share'],
     names: /share leaf in contribution record 1 has 555555556 parts/,
+  },
+  ...(
+    [
+      ['the fidelity of shares that nobody published', { attribution: OTHER }, /which is not published/],
+      ['the fidelity of another model', { model: OTHER }, /about another model or policy/],
+      ['a seed of one’s choice', { repetition: 5 }, /is of repetition 5; the next of the policy is 2/],
+    ] as const
+  ).map(([about, change, names]): Case => ({
+    check: 'c3.fidelity',
+    about,
+    lie: { files: (files) => withFidelity(files, change) },
+    names,
+  })),
+  {
+    check: 'c3.fidelity',
+    about: 'measured again until it pleases',
+    lie: {
+      files: async (files) => {
+        const once = { ...files, ...(await withFidelity(files, {})) }
+        return withFidelity(once, { moved: 1 })
+      },
+    },
+    names: /measures attribution at leaf 11 again, beside fidelity at leaf 22/,
   },
   {
     check: 'c4.trained-from-manifest',

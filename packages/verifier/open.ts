@@ -13,6 +13,7 @@ import {
   disputeAnswer,
   disputeReceipt,
   evidence,
+  fidelity,
   manifest,
   offer,
   openStatement,
@@ -29,6 +30,7 @@ import {
   type Attribution,
   type DisputeAnswer,
   type DisputeReceipt,
+  type Fidelity,
   type KindName,
   type Manifest,
   type NodeEvidence,
@@ -56,6 +58,7 @@ export interface OpenedRecord {
   readonly manifests: readonly Logged<Manifest>[]
   readonly trainings: readonly Logged<TrainingReceipt>[]
   readonly attributions: readonly Logged<Attribution>[]
+  readonly fidelities: readonly Logged<Fidelity>[]
   readonly closes: readonly Logged<UsageClose>[]
   readonly payouts: readonly Logged<Payout>[]
   readonly disputeReceipts: readonly Logged<DisputeReceipt>[]
@@ -71,6 +74,7 @@ export const kinds = {
   manifest,
   'training-receipt': trainingReceipt,
   attribution,
+  fidelity,
   'usage-close': usageClose,
   payout,
   withdrawal,
@@ -130,6 +134,7 @@ export async function openRecord(
     manifests: of(manifest),
     trainings: of(trainingReceipt),
     attributions: of(attribution),
+    fidelities: of(fidelity),
     closes: of(usageClose),
     payouts: of(payout),
     disputeReceipts: of(disputeReceipt),

@@ -7,6 +7,7 @@ import {
   commitBundle,
   contributionReceipt,
   encodeSumRoot,
+  fidelity,
   logLeafOf,
   manifest,
   manifestLeafValue,
@@ -278,6 +279,22 @@ export async function dataExamples(signers: Signers, pool: PoolExamples) {
     },
     signers.train,
   )
+  const fidelityStatement = await signStatement(
+    fidelity,
+    {
+      ...under,
+      attribution: attributionStatement.digest,
+      model: trainingStatement.predicate.model.digest,
+      measuredAt: AT.attributed,
+      repetition: predicate.attribution.seeds,
+      coalitions: 4,
+      agreement: 940_000,
+      repeatability: 985_000,
+      moved: 21_000,
+      table: fixedHex('values of another seed'),
+    },
+    signers.train,
+  )
   return {
     contributions,
     sorted,
@@ -290,6 +307,7 @@ export async function dataExamples(signers: Signers, pool: PoolExamples) {
     sharesKey,
     sharesTree,
     attributionStatement,
+    fidelityStatement,
   }
 }
 export type DataExamples = Awaited<ReturnType<typeof dataExamples>>

@@ -98,6 +98,12 @@ export const LIES: Readonly<Record<KindName, readonly Lie[]>> = {
     ['a basis of no tokens', (it) => (it.basis.tokens = 0)],
     ['a sum of weights with a leading zero', (it) => (it.basis.weight = '01')],
   ],
+  fidelity: [
+    ['more than agreement', (it) => (it.agreement = 1_000_001)],
+    ['more money moved than there is', (it) => (it.moved = 1_000_001)],
+    ['the seed that was paid by', (it) => (it.repetition = 0)],
+    ['nothing measured', (it) => (it.coalitions = 0)],
+  ],
   'usage-close': [
     [
       'a range that counts backwards',

@@ -17,7 +17,8 @@ export function changedTexts(before: unknown, after: unknown): Map<string, strin
       // Seeds follow from digests; nobody types ten digits.
       if (one !== other && Math.min(one, other) > 1e9) pairs.set(String(one), String(other))
     } else if (isObject(one) && isObject(other)) {
-      for (const key of Object.keys(one)) walk(one[key], other[key])
+      const [was, is] = [named(one), named(other)]
+      for (const key of Object.keys(was)) walk(was[key], is[key])
     }
   }
   walk(before, after)
@@ -37,6 +38,15 @@ export function refreshed(page: string, pairs: ReadonlyMap<string, string>): str
 /** Long hexadecimal or base64: what nobody types. */
 function isQuoted(text: string): boolean {
   return text.length >= 32 && /^[A-Za-z0-9+/=]+$/.test(text)
+}
+
+/** A list of things with a kind or a name by that: one more in the middle moves none of the others. */
+function named(of: Record<string, unknown>): Record<string, unknown> {
+  if (!Array.isArray(of)) return of
+  const labels = of.map((one: unknown) => (isObject(one) ? (one['kind'] ?? one['name']) : undefined))
+  const distinct =
+    new Set(labels).size === labels.length && labels.every((label) => typeof label === 'string')
+  return distinct ? Object.fromEntries(of.map((one, at) => [labels[at], one])) : of
 }
 
 /** What an envelope holds; undefined for any other text. */

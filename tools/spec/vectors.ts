@@ -28,6 +28,7 @@ export async function vectorsText(): Promise<string> {
     manifest: [statements.manifest, data.manifestStatement, 'mix'],
     'training-receipt': [statements.trainingReceipt, data.trainingStatement, 'train'],
     attribution: [statements.attribution, data.attributionStatement, 'train'],
+    fidelity: [statements.fidelity, data.fidelityStatement, 'train'],
     'usage-close': [statements.usageClose, money.closeStatement, 'ledger'],
     payout: [statements.payout, money.payoutStatement, 'ledger'],
     withdrawal: [statements.withdrawal, money.withdrawalStatement, 'bruno'],

@@ -47,12 +47,20 @@ export function composePool(
 /** Throws {@link HttpError} 409 where the policy does not allow a run on so few. */
 export function assertEnough(context: NodeContext, composition: Composition): void {
   const contributors = new Set(included(composition).map(({ contributor }) => contributor))
-  const { minimumContributors } = context.policy.predicate
+  const { minimumContributors, minimumCanonicalTokens } = context.policy.predicate
   if (contributors.size < minimumContributors) {
     throw new HttpError(
       409,
       'too_few_contributors',
       `The policy asks for ${minimumContributors} contributors before training; ${contributors.size} have items in the mix.`,
+    )
+  }
+  const { canonicalTokens } = composition.totals
+  if (canonicalTokens < minimumCanonicalTokens) {
+    throw new HttpError(
+      409,
+      'too_few_tokens',
+      `The policy asks for ${minimumCanonicalTokens} canonical tokens before training; ${canonicalTokens} are in the mix.`,
     )
   }
 }
