@@ -11,7 +11,7 @@ import { decodeHex, type Bytes } from '#bytes'
 import { openSimulatedMachine } from '#adapters/simulated-machine'
 import { startMachine, type Machine, type Platform } from '#node/core'
 import { signingKeyFromSeed, type SigningKey } from '#seal'
-import type { NodeEvidence, Policy } from '#statements'
+import { termName, type NodeEvidence, type Policy } from '#statements'
 import { noteSigner, type NoteSigner } from '#tlog'
 import { loadKey } from '../../apps/witness/key.ts'
 import type { FinishedPool } from './pool.ts'
@@ -41,6 +41,8 @@ export interface Liar {
   readonly key: (publicKey: string) => SigningKey
   /** A term of a node, by the very code that the node runs: its keys are the liar's from now on. */
   readonly startTerm: (options: TermOptions) => Promise<Machine>
+  /** The newest machine of a term that he has started. Throws where he has started none. */
+  readonly started: (of: { readonly node: string; readonly term: number }) => Machine
   /** Evidence as it would have been taken at that time. */
   readonly evidence: (machine: Machine, nonce: string, takenAt: Date) => Promise<NodeEvidence>
   readonly attestGpus: (nonce: Bytes, takenAt: Date) => Promise<NodeEvidence['gpus']>
@@ -63,6 +65,7 @@ export async function liarOf(pool: FinishedPool, policy: Policy, checkout: strin
   // The pool may be of an older checkout than the one that tells lies about it.
   const honest: Platform = { ...platform, quote: (reportData) => quote(reportData, registers) }
 
+  const machines = new Map<string, Machine>()
   const operator = await operatorKey(pool.folder)
   const keys = new Map([[operator.publicKey, operator]])
   return {
@@ -89,6 +92,12 @@ export async function liarOf(pool: FinishedPool, policy: Policy, checkout: strin
       )
       for (const { role, publicKey } of machine.keyset.keys)
         if (role !== 'pool') keys.set(publicKey, machine.key(role))
+      machines.set(termName(machine), machine)
+      return machine
+    },
+    started(of) {
+      const machine = machines.get(termName(of))
+      if (machine === undefined) throw new Error(`the liar has not started ${termName(of)}`)
       return machine
     },
     evidence: (machine, nonce, takenAt) => at(takenAt, () => machine.evidence(nonce)),

@@ -1,10 +1,10 @@
 /** What one lie works with: the tale it changes, the keys that it may use, and whom it is told to. */
-import type { Policy } from '#statements'
+import { evidence, signStatement, type Policy } from '#statements'
 import type { CheckId } from '#verifier'
 import type { Liar } from './liar.ts'
 import type { FinishedPool } from './pool.ts'
 import type { Answer } from './stranger.ts'
-import type { Tale } from './tale.ts'
+import { newest, type Tale } from './tale.ts'
 import type { Told } from './tell.ts'
 
 /** Where the lie begins, which decides what the liar can still sign and what the witness has seen. */
@@ -45,4 +45,13 @@ export interface Scene {
   readonly edits: ((told: Told, folder: string) => void | Promise<void>)[]
   /** The live machine's answer; the audit is of the folder alone while it is null. */
   answer: Answer | null
+}
+
+/** What the live machine of the newest term answers, in a tale whose keys the liar has. */
+export function honestAnswer({ tale, liar }: Scene): Answer {
+  const machine = liar.started(newest(tale, evidence).predicate)
+  return async (nonce) => {
+    const fresh = await liar.evidence(machine, nonce, new Date(tale.at))
+    return (await signStatement(evidence, fresh, machine.key('log'))).envelope
+  }
 }

@@ -186,3 +186,8 @@ function placeAmong(
   const shown = all.map(({ file }) => file).filter((file) => !silent.includes(file))
   return shown.sort().indexOf(one.file) + 1
 }
+
+/** Where a line stands in the log, or would. */
+export function leafIndexOf<P>({ lines }: Tale, line: Line<P>): number {
+  return lines.slice(0, lines.indexOf(line as Line)).filter(({ logged }) => logged).length
+}

@@ -1,13 +1,18 @@
 /** Every lie, in the order of the claims. */
 import type { Lie } from '../scene.ts'
-import { dataLies } from './data.ts'
+import { bundleLies } from './bundles.ts'
+import { callLies } from './calls.ts'
 import { logLies } from './log.ts'
 import { machineLies } from './machine.ts'
-import { callLies, modelLies, payoutLies, receiptLies } from './money.ts'
+import { modelLies } from './models.ts'
+import { payoutLies } from './payouts.ts'
+import { receiptLies } from './receipts.ts'
+import { shareLies } from './shares.ts'
 
 export const lies: readonly Lie[] = [
   ...machineLies,
-  ...dataLies,
+  ...bundleLies,
+  ...shareLies,
   ...modelLies,
   ...callLies,
   ...payoutLies,

@@ -5,9 +5,10 @@ import { encodeHex } from '#bytes'
 import { HashTree } from '#merkle'
 import { formatSignatureLine, parseNote } from '#tlog'
 import { formatTime, payout, type KindName } from '#statements'
-import { announcePolicy, leafIndexOf, minutesBefore, trainedOn } from '../craft.ts'
-import type { Lie, Scene } from '../scene.ts'
-import { contributionName, newest, type Tale } from '../tale.ts'
+import { announcePolicy, minutesBefore } from '../craft/additions.ts'
+import { trainedOn } from '../craft/people.ts'
+import { honestAnswer, type Lie, type Scene } from '../scene.ts'
+import { contributionName, newest, type Tale, leafIndexOf } from '../tale.ts'
 
 /** A stranger who was sent by nobody: parties hold what was signed in the other log. */
 function withoutParties({ contributions, calls, silent }: Tale): void {
@@ -58,6 +59,21 @@ export const logLies: readonly Lie[] = [
       const root = encodeHex(HashTree.of(pool.entries).root())
       tale.anchors = { ...tale.anchors, checkpoint: { size, root } }
       return `the anchors saw ${root}`
+    },
+  },
+  {
+    name: 'old-log-shown',
+    who: 'operator',
+    to: 'an auditor who asks the live pool',
+    what: 'shows a log that no witness has seen for longer than the policy allows',
+    begins: 'from the start',
+    check: 'c8.checkpoint-age',
+    tell: (scene) => {
+      const { tale, policy } = scene
+      const seconds = policy.log.maxCheckpointAgeSeconds + 3600
+      tale.at += seconds * 1000
+      scene.answer = honestAnswer(scene)
+      return 'the checkpoint was cosigned'
     },
   },
   {

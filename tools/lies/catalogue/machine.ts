@@ -13,10 +13,11 @@ import {
   termName,
   type Keyset,
 } from '#statements'
-import { announcePolicy, leafIndexOf, minutesBefore, nextTerm, plainCalls, trainedOn } from '../craft.ts'
+import { announcePolicy, minutesBefore, nextTerm } from '../craft/additions.ts'
+import { plainCalls, trainedOn } from '../craft/people.ts'
 import type { Lie, Scene } from '../scene.ts'
 import type { Registers } from '../liar.ts'
-import { callName, contributionName, linesOf, newest } from '../tale.ts'
+import { callName, contributionName, linesOf, newest, leafIndexOf } from '../tale.ts'
 
 const DAY_MS = 86_400_000
 
