@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { compareBytes, sha256, type Bytes } from '#bytes'
 import {
+  hashSumNode,
   MerkleError,
   orderedSumRoot,
   proveOrderedSum,
@@ -150,3 +151,18 @@ function checkSumProof(root: SumRoot, leaf: SumLeaf, proof: SumProof, bit: numbe
   refuses(() => verifySum({ ...root, hash: flip(root.hash, bit) }, leaf, proof), 'root hash')
   refuses(() => verifySum({ ...root, size: root.size * 2 }, leaf, { ...proof, size: root.size * 2 }), 'size')
 }
+
+// Who would lie: an operator who shows each of two contributors the whole as their own, under one root.
+test('one total split in two ways between the same two hashes is two nodes', () => {
+  const anySum = fc.bigInt({ min: 0n, max: 2n ** 40n })
+  fc.assert(
+    fc.property(anySum, anySum, anySum, (left, right, moved) => {
+      const node = (one: bigint, other: bigint) =>
+        hashSumNode({ sum: one, hash: keyOf(1) }, { sum: other, hash: keyOf(2) })
+      const by = moved % (left + 1n)
+      const [honest, other] = [node(left, right), node(left - by, right + by)]
+      assert.equal(honest.sum, other.sum)
+      assert.equal(compareBytes(honest.hash, other.hash) === 0, by === 0n)
+    }),
+  )
+})

@@ -38,6 +38,16 @@ test('a version that breaks one rule, anywhere in a line, does not follow', () =
   )
 })
 
+test('without any notice promised, each version still has its time', () => {
+  fc.assert(
+    fc.property(anyStep, anyStep, (first, second) => {
+      const [, before, next] = lineOf([{ ...first, noticeSeconds: 0 }, second])
+      const name = 'in force at the same moment as the one before'
+      assert.match(refusalToFollow(before!, BREAKS[name]!(next!, before!, 1)) ?? '', /no later than/)
+    }),
+  )
+})
+
 test('a version follows the one right before it, and no other of its line', () => {
   fc.assert(
     fc.property(fc.array(anyStep, { minLength: 2, maxLength: 6 }), (steps) => {

@@ -24,6 +24,7 @@ import {
   type Struct,
 } from '../testing/parquet-file.ts'
 import type { Decompress } from './index.ts'
+import { unpackSnappy } from './snappy.ts'
 
 const decompress: Decompress = (codec, bytes, length) =>
   (codec === 'gzip' ? gunzipSync : zstdDecompressSync)(bytes, { maxOutputLength: length })
@@ -101,6 +102,24 @@ test('Snappy repeats what it has written, over itself too', () => {
     pairsOf(fileOf(column)).map(([, answer]) => answer),
     ['abababab', 'abababab', 'c'],
   )
+})
+
+test('Snappy that is not whole makes nothing, not even zeros', () => {
+  const refuses = (packed: readonly number[], length: number, words: RegExp) =>
+    assert.throws(
+      () => unpackSnappy(Uint8Array.from(packed), length),
+      (error) => error instanceof ContributingError && words.test(error.message),
+    )
+  assert.deepEqual(unpackSnappy(Uint8Array.of(2, 4, 7, 8), 2), Uint8Array.of(7, 8))
+  refuses([3, 4, 7, 8], 3, /ends early/)
+  refuses([3], 3, /ends early/)
+  refuses([6, 4, 7, 8, 1, 3], 6, /not there/)
+  refuses([6, 4, 7, 8, 1, 0], 6, /not there/)
+  refuses([5, 4, 7, 8, 1, 1], 5, /beyond its size/)
+  refuses([1, 4, 7, 8], 1, /beyond its size/)
+  refuses([2, 4, 7, 8], 3, /another size/)
+  // A length that is negative to whoever reads it as a signed number: it would be read again for ever.
+  refuses([21, 0xfc, 0xf6, 0xff, 0xff, 0xff, 0, 0], 21, /beyond the end/)
 })
 
 const anyText = fc.string({ unit: 'grapheme' }).map((one) => `x${one}y`.normalize('NFC'))
