@@ -37,7 +37,7 @@ export async function openSimulatedMachine(options: SimulatedMachineOptions): Pr
   const rootSecret = await secretOf(options.directory, 'root-secret')
   const measurement = await measureTree(await installedTree(options.root))
   const simulator = await createSimulator({ seed, at: options.now() })
-  const [intel, nvidia] = [simulator.roots.intel[0]!, simulator.roots.nvidia[0]!]
+  const { intel, nvidia, nvidiaRim } = simulator.roots
   const platform: Platform = {
     simulated: true,
     rootSecret,
@@ -47,7 +47,12 @@ export async function openSimulatedMachine(options: SimulatedMachineOptions): Pr
       return { ...texts, root_ca_crl: asText(root_ca_crl), pck_crl: asText(pck_crl) }
     },
     attestGpus: async (nonce) => [await simulator.attestGpu({ nonce })],
-    roots: { intel: encodeBase64(intel), nvidia: encodeBase64(nvidia) },
+    rims: async () => [...simulator.rims],
+    roots: {
+      intel: encodeBase64(intel[0]!),
+      nvidia: encodeBase64(nvidia[0]!),
+      nvidiaRim: encodeBase64(nvidiaRim[0]!),
+    },
   }
   return { platform, simulator, measurement }
 }

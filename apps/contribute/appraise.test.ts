@@ -37,9 +37,10 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fairweight-appraise-'))
   const root = join(import.meta.dirname, '../..')
   const { platform, measurement } = await openSimulatedMachine({ directory: folder, root, now: () => at })
-  simulatedRoots = [platform.roots.intel, platform.roots.nvidia].map((der) => sha256Hex(decodeBase64(der)))
+  const { roots } = platform
+  simulatedRoots = [roots.intel, roots.nvidia, roots.nvidiaRim].map((der) => sha256Hex(decodeBase64(der)))
   const operator = await signingKeyFromSeed(new Uint8Array(32).fill(1))
-  const [intel, nvidia] = simulatedRoots
+  const [intel, nvidia, nvidiaRim] = simulatedRoots
   const early = formatTime(new Date(at.getTime() - 3_600_000))
   pinned = await signStatement(
     policy,
@@ -53,7 +54,9 @@ before(async () => {
         roots: [
           { vendor: 'intel', sha256: intel!, simulated: true },
           { vendor: 'nvidia', sha256: nvidia!, simulated: true },
+          { vendor: 'nvidia-rim', sha256: nvidiaRim!, simulated: true },
         ],
+        gpu: { ...examplePolicy.trust.gpu, rim: 'required' },
         measurements: [
           {
             kind: 'tdx',
@@ -158,6 +161,17 @@ test('evidence over another nonce, or signed by another key, is refused', async 
   const stranger = await signingKeyFromSeed(new Uint8Array(32).fill(9))
   const foreign = await signStatement(evidence, await machine.evidence('05'.repeat(32)), stranger)
   await assert.rejects(ask({ evidence: foreign }), isRefused(/A1/))
+})
+
+test('a GPU whose firmware nobody compares with NVIDIA’s values is refused', async () => {
+  const taken = await machine.evidence('05'.repeat(32))
+  const [driver, vbios] = taken.rims
+  for (const rims of [[], [driver!], [{ ...driver!, rim: vbios!.rim }, vbios!]]) {
+    const without = await signStatement(evidence, { ...taken, rims }, machine.key('log'))
+    await assert.rejects(ask({ evidence: without }), isRefused(/A1.*gpu\.rim-(files|version)/))
+  }
+  const anchored = { ...anchors(), simulatedRoots: simulatedRoots.slice(0, 2) }
+  await assert.rejects(ask({}, { anchors: anchored }), isRefused(/A1.*SIMULATED.*reference/))
 })
 
 test('keys that the evidence does not bind are refused', async () => {

@@ -17,6 +17,7 @@ import {
   type Policy,
   type Statement,
   type ValidationItem,
+  type Vendor,
 } from '#statements'
 import { readJson, writeJson, type Home } from './home.ts'
 import type { Base } from './base.ts'
@@ -42,7 +43,7 @@ export interface MachineFacts {
   readonly measurement: { readonly mrTd: string; readonly rtmr: readonly [string, string, string, string] }
   readonly logKey: string
   readonly roots: readonly {
-    readonly vendor: 'intel' | 'nvidia'
+    readonly vendor: Vendor
     readonly sha256: string
     readonly simulated: boolean
   }[]
@@ -55,13 +56,14 @@ export async function machineFacts(home: Home, now: () => Date): Promise<Machine
     root: home.checkout,
     now,
   })
-  const [intel, nvidia] = simulator.trustedRoots
+  const [intel, nvidia, nvidiaRim] = simulator.trustedRoots
   return {
     measurement,
     logKey: (await logKey(platform.rootSecret)).publicKey,
     roots: [
       { vendor: 'intel', sha256: intel!.fingerprint, simulated: true },
       { vendor: 'nvidia', sha256: nvidia!.fingerprint, simulated: true },
+      { vendor: 'nvidia-rim', sha256: nvidiaRim!.fingerprint, simulated: true },
     ],
   }
 }
@@ -126,7 +128,7 @@ async function firstPolicy(
         },
       ],
       tcbStatuses: ['UpToDate'],
-      gpu: { architecture: 'HOPPER', devices: 1, rim: 'not-checked' },
+      gpu: { architecture: 'HOPPER', devices: 1, rim: 'required' },
       maxEvidenceAgeSeconds: 86_400,
     },
     base: {

@@ -6,6 +6,7 @@ import {
   gpuCheckIds,
   intelSgxRootFingerprint,
   nvidiaDeviceRootFingerprint,
+  nvidiaRimRootFingerprint,
   tdxCheckIds,
   vendorOfRoot,
   verifyGpu,
@@ -15,6 +16,8 @@ import {
 import { concatBytes, decodeHex, encodeBase64 } from '#bytes'
 import { Checklist, demand } from './checklist.ts'
 import { clauses } from './checks.ts'
+
+const nothing = { roots: { nvidia: [], nvidiaRim: [] }, rims: [] } as const
 
 test('every check has one id and one clause', () => {
   assert.equal(new Set(checkIds).size, checkIds.length)
@@ -31,7 +34,7 @@ test('a result lists every check of its format, in order, whatever happened', as
     tdxCheckIds,
   )
   const evidence = { arch: 'HOPPER', nonce: '', evidence: '', certificate: '' }
-  const gpu = await verifyGpu({ evidence, roots: { nvidia: [] }, nonce: new Uint8Array(32), at, policy })
+  const gpu = await verifyGpu({ evidence, ...nothing, nonce: new Uint8Array(32), at, policy })
   assert.deepEqual(
     gpu.checks.map(({ id }) => id),
     gpuCheckIds,
@@ -50,7 +53,7 @@ test('any bytes are refused by their format and raise nothing', async () => {
       assert.equal(tdx.checks[0]?.verdict, 'fail')
       const bytes = concatBytes(plausible ? request : new Uint8Array(0), noise)
       const evidence = { arch: 'HOPPER', nonce: '', evidence: encodeBase64(bytes), certificate: '' }
-      const input = { evidence, roots: { nvidia: [] }, nonce: new Uint8Array(32), at } as const
+      const input = { evidence, ...nothing, nonce: new Uint8Array(32), at }
       const gpu = await verifyGpu({ ...input, policy: 'authentic-only' })
       assert.equal(gpu.checks[0]?.verdict, 'fail')
     }),
@@ -82,6 +85,7 @@ test('a failure that a check did not raise is not taken for one', async () => {
 test('only the vendors’ own roots are a vendor’s', () => {
   assert.equal(vendorOfRoot(intelSgxRootFingerprint), 'intel')
   assert.equal(vendorOfRoot(nvidiaDeviceRootFingerprint), 'nvidia')
+  assert.equal(vendorOfRoot(nvidiaRimRootFingerprint), 'nvidia-rim')
   for (const other of ['', '00'.repeat(32), intelSgxRootFingerprint.toUpperCase()])
     assert.equal(vendorOfRoot(other), null)
 })

@@ -36,6 +36,11 @@ export const gpuCheckIds = [
   'gpu.fwid',
   'gpu.trusted-root',
   'gpu.revocation',
+  'gpu.rim-files',
+  'gpu.rim-chain',
+  'gpu.rim-signature',
+  'gpu.rim-root',
+  'gpu.rim-version',
   'gpu.rim',
 ] as const
 
@@ -49,6 +54,7 @@ const dcap = 'Intel TDX DCAP Quoting Library API'
 const pcs = 'Intel PCS API v4'
 const pck = 'Intel SGX PCK Certificate and CRL Profile'
 const spdm = 'DMTF DSP0274 1.1'
+const rim = 'TCG RIM Information Model; NVIDIA reference integrity manifests'
 
 /** Which clause of which document asks for a check; the pages in spec/evidence say the same. */
 export const clauses: { readonly [id in CheckId]: string } = {
@@ -78,7 +84,12 @@ export const clauses: { readonly [id in CheckId]: string } = {
   'gpu.nonce': `${spdm}, GET_MEASUREMENTS: nonce`,
   'gpu.trusted-root': 'Fairweight spec/evidence/nvidia-gpu, roots named by policy',
   'gpu.revocation': 'RFC 5280 section 6.3; NVIDIA device certificate revocation',
-  'gpu.rim': 'NVIDIA reference integrity manifests',
+  'gpu.rim-files': `ISO/IEC 19770-2; ${rim}: form`,
+  'gpu.rim-chain': 'RFC 5280 section 6.1; NVIDIA reference value certificate chain',
+  'gpu.rim-signature': 'W3C XML Signature, enveloped; Canonical XML 1.1',
+  'gpu.rim-root': 'Fairweight spec/evidence/nvidia-rim, roots named by policy',
+  'gpu.rim-version': `${rim}: colloquialVersion`,
+  'gpu.rim': `${rim}: measurements`,
 }
 
 export interface Check {

@@ -7,6 +7,8 @@ export type AttestationErrorCode =
   | 'collateral-invalid'
   | 'quote-invalid'
   | 'gpu-evidence-invalid'
+  | 'xml-invalid'
+  | 'rim-invalid'
   | 'check-failed'
 
 /** Stop: the bytes are not what they must be. Trying again with the same bytes gives the same answer. */

@@ -30,7 +30,11 @@ function inputOf(name: string): VerifyGpuInput {
   assert.ok(found, name)
   return {
     evidence: JSON.parse(readFileSync(`${folder}/nvidia/${found.evidence}`, 'utf8')) as GpuEvidence,
-    roots: { nvidia: [new Uint8Array(readFileSync(`${folder}/nvidia/roots/nvidia-device-identity-ca.der`))] },
+    roots: {
+      nvidia: [new Uint8Array(readFileSync(`${folder}/nvidia/roots/nvidia-device-identity-ca.der`))],
+      nvidiaRim: [],
+    },
+    rims: [],
     nonce: decodeHex(found.nonce),
     at: new Date(found.at),
     policy: 'authentic-only',
@@ -190,7 +194,7 @@ test('a chain that is short, out of order, foreign or not pinned is refused', { 
   await refuses(withChain([rom, leaf, provisioner, identity, root]), 'gpu.chain')
   await refuses(withChain([rom, rom, provisioner, identity, root]), 'gpu.chain')
   await refuses(withChain([leaf, rom, provisioner, identity, identity]), 'gpu.chain')
-  await refuses({ ...input, roots: { nvidia: [] } }, 'gpu.chain')
+  await refuses({ ...input, roots: { nvidia: [], nvidiaRim: [] } }, 'gpu.chain')
   await refuses({ ...input, at: new Date('2020-10-16T00:00:00Z') }, 'gpu.chain')
   const other = inputOf('h100-545.00').evidence.certificate
   await refuses({ ...input, evidence: { ...input.evidence, certificate: other } }, 'gpu.signature')
@@ -209,9 +213,10 @@ test('evidence of the wrong shape is refused and raises nothing', { skip }, asyn
 
 test('a policy accepts the roots it names and nothing else', { skip }, async () => {
   const input = inputOf('h100-550.90.07')
+  const rim = 'not-checked'
   const fingerprint = '102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48'
-  const named = await verifyGpu({ ...input, policy: { roots: [{ fingerprint, simulated: false }] } })
+  const named = await verifyGpu({ ...input, policy: { roots: [{ fingerprint, simulated: false }], rim } })
   assert.equal(named.verdict, 'accepted')
-  await refuses({ ...input, policy: { roots: [] } }, 'gpu.trusted-root')
-  await refuses({ ...input, policy: { roots: [{ fingerprint, simulated: true }] } }, 'gpu.trusted-root')
+  await refuses({ ...input, policy: { roots: [], rim } }, 'gpu.trusted-root')
+  await refuses({ ...input, policy: { roots: [{ fingerprint, simulated: true }], rim } }, 'gpu.trusted-root')
 })

@@ -13,6 +13,12 @@ export type {
   TrustedRoot,
 } from './policy.ts'
 export { tcbStatuses } from './policy.ts'
+export type { ReferenceClaims, Rim } from './rim/types.ts'
 export { verifyTdx } from './tdx/evidence.ts'
 export type { TdxClaims, TdxCollateral, VerifyTdxInput } from './tdx/types.ts'
-export { intelSgxRootFingerprint, nvidiaDeviceRootFingerprint, vendorOfRoot } from './vendor-roots.ts'
+export {
+  intelSgxRootFingerprint,
+  nvidiaDeviceRootFingerprint,
+  nvidiaRimRootFingerprint,
+  vendorOfRoot,
+} from './vendor-roots.ts'

@@ -41,6 +41,8 @@ export type TdAttributeAllowance = 'sept-ve-enabled' | 'pks' | 'key-locker' | 'p
 
 export interface GpuPolicy {
   readonly roots: readonly TrustedRoot[]
+  /** Roots that NVIDIA's reference values may end in; `not-checked` where the policy does without such values. */
+  readonly rim: readonly TrustedRoot[] | 'not-checked'
 }
 
 export interface TdxPolicy {

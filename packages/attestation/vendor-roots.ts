@@ -10,13 +10,18 @@ export const intelSgxRootFingerprint = '44a0196b2b99f889b8e149e95b807a350e742496
 /** SHA-256 of the NVIDIA Device Identity CA certificate. */
 export const nvidiaDeviceRootFingerprint = '102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48'
 
-/** The vendor whose root this is, or null: then whatever it anchors is simulated. */
-export function vendorOfRoot(fingerprint: string): 'intel' | 'nvidia' | null {
+/** SHA-256 of the NVIDIA CoRIM signing Root CA certificate, which anchors reference values and no device. */
+export const nvidiaRimRootFingerprint = '12977b5115acb0381179279fffeb5a8c4d264971ebb32298023a465fa41df5d1'
+
+/** Whose root this is, and for what, or null: then whatever it anchors is simulated. */
+export function vendorOfRoot(fingerprint: string): 'intel' | 'nvidia' | 'nvidia-rim' | null {
   switch (fingerprint) {
     case intelSgxRootFingerprint:
       return 'intel'
     case nvidiaDeviceRootFingerprint:
       return 'nvidia'
+    case nvidiaRimRootFingerprint:
+      return 'nvidia-rim'
     default:
       return null
   }

@@ -30,10 +30,14 @@ async function inputOf({ nvidia, report, input }: Case): Promise<VerifyGpuInput>
   const pki = nvidia === undefined ? soundPki : await buildNvidiaPki(seed, nvidia)
   return {
     evidence: await buildGpuEvidence(pki, { nonce, ...(report && { faults: report }) }),
-    roots: { nvidia: [pki.certificates.root] },
+    roots: { nvidia: [pki.certificates.root], nvidiaRim: [] },
+    rims: [],
     nonce,
     at,
-    policy: { roots: [{ fingerprint: sha256Hex(pki.certificates.root), simulated: true }] },
+    policy: {
+      roots: [{ fingerprint: sha256Hex(pki.certificates.root), simulated: true }],
+      rim: 'not-checked',
+    },
     ...input,
   }
 }
@@ -160,8 +164,16 @@ const cases: readonly Case[] = [
   { about: 'an opaque field that nobody knows', answer: 'accepted', report: opaque(99, 1, 2, 3) },
   { about: 'zeros behind the signature', answer: 'accepted', report: { trailing: new Uint8Array(3) } },
   { about: 'bytes behind the signature', answer: 'gpu.format', report: { trailing: Uint8Array.of(0, 1) } },
-  { about: 'simulated roots that nobody passed in', answer: 'gpu.chain', input: { roots: { nvidia: [] } } },
-  { about: 'a policy without roots', answer: 'gpu.trusted-root', input: { policy: { roots: [] } } },
+  {
+    about: 'simulated roots that nobody passed in',
+    answer: 'gpu.chain',
+    input: { roots: { nvidia: [], nvidiaRim: [] } },
+  },
+  {
+    about: 'a policy without roots',
+    answer: 'gpu.trusted-root',
+    input: { policy: { roots: [], rim: 'not-checked' } },
+  },
 ]
 
 for (const simulated of cases) {
@@ -206,6 +218,6 @@ test('a simulated GPU passes only where the policy names its root as simulated',
   const input = await inputOf({ about: '', answer: 'accepted' })
   const { trustedRoots } = await createSimulator({ seed, at })
   const asGenuine = trustedRoots.map(({ fingerprint }) => ({ fingerprint, simulated: false }))
-  const { checks } = await verifyGpu({ ...input, policy: { roots: asGenuine } })
+  const { checks } = await verifyGpu({ ...input, policy: { roots: asGenuine, rim: 'not-checked' } })
   assert.equal(checks.find(({ verdict }) => verdict === 'fail')?.id, 'gpu.trusted-root')
 })

@@ -12,6 +12,7 @@ import {
 } from './certificates.ts'
 import { derInteger, derOctets, derOid, derSequence } from './der.ts'
 import { SimulatorError } from './errors.ts'
+import { firmware, measuredDigest, simulatedDigest } from './firmware.ts'
 import { deriveKey, signFlat } from './keys.ts'
 
 /** `stranger` is a root of the same name with another key. */
@@ -26,6 +27,8 @@ export interface GpuFaults {
   /** Opaque fields that replace or join the usual ones; null leaves one out. */
   readonly opaque?: ReadonlyMap<number, Bytes | null>
   readonly blocks?: number
+  /** Values by index from 0 that replace the usual ones. */
+  readonly measured?: ReadonlyMap<number, Bytes>
   /** Works on the finished exchange before it is signed. */
   readonly edit?: (exchange: Bytes) => Bytes
   /** What stands behind the signature. */
@@ -38,7 +41,7 @@ export interface GpuRequest {
   readonly faults?: GpuFaults
 }
 
-const fwid = digestOf('fairweight/simulated-gpu-firmware/v1')
+const fwid = simulatedDigest('gpu-firmware')
 
 export async function buildNvidiaPki(
   seed: Bytes,
@@ -114,7 +117,7 @@ const request = (nonce: Bytes) => concatBytes(Uint8Array.of(0x11, 0xe0, 0x01, 0x
 async function answer(nonce: Bytes, faults: GpuFaults): Promise<Bytes> {
   const blocks: Bytes[] = []
   for (let index = 1; index <= (faults.blocks ?? 64); index += 1) {
-    const value = await digestOf(`fairweight/simulated-gpu-block/${index}/v1`)
+    const value = faults.measured?.get(index - 1) ?? (await measuredDigest(index - 1))
     blocks.push(concatBytes(Uint8Array.of(index, 1), uint16(51), Uint8Array.of(1), uint16(48), value))
   }
   const record = concatBytes(...blocks)
@@ -133,27 +136,22 @@ async function answer(nonce: Bytes, faults: GpuFaults): Promise<Bytes> {
 
 async function opaqueFields(faults: GpuFaults): Promise<Bytes> {
   const text = (value: string) => encodeUtf8(`${value}\0`)
-  const firmware =
+  const certified =
     faults.fwid === undefined ? await fwid : faults.fwid === null ? null : decodeHex(faults.fwid)
   const fields = new Map<number, Bytes | null>([
-    [3, text('0.0.0-simulated')],
-    // 96.00.00.00.01, last byte first.
-    [6, decodeHex('0000009601000000')],
+    [3, text(firmware.driver)],
+    [6, decodeHex(firmware.vbiosBytes)],
     [11, Uint8Array.of(0x55)],
     [14, decodeHex('00000000')],
-    [15, text('882')],
-    [17, text('SIM0')],
-    [18, text('0000')],
-    [20, firmware],
+    [15, text(firmware.chipSku)],
+    [17, text(firmware.project)],
+    [18, text(firmware.projectSku)],
+    [20, certified],
     [36, uint16(0)],
     ...(faults.opaque ?? []),
   ])
   const present = [...fields].filter((field): field is [number, Bytes] => field[1] !== null)
   return concatBytes(...present.flatMap(([kind, value]) => [uint16(kind), uint16(value.length), value]))
-}
-
-async function digestOf(purpose: string): Promise<Bytes> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-384', encodeUtf8(purpose)))
 }
 
 const uint16 = (value: number): Bytes => Uint8Array.of(value, value >> 8)

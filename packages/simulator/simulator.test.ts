@@ -46,6 +46,7 @@ test('one seed is one machine: roots, collateral and evidence come out the same'
   const request = { ...(await measureTree([])), reportData: new Uint8Array(64) }
   assert.deepEqual(first.trustedRoots, again.trustedRoots)
   assert.deepEqual(first.collateral, again.collateral)
+  assert.deepEqual(first.rims, again.rims)
   assert.ok(equalBytes(await first.quoteTdx(request), await again.quoteTdx(request)))
   assert.notDeepEqual(first.trustedRoots, other.trustedRoots)
   const later = await createSimulator({ seed, at: new Date('2027-03-01T00:00:00Z') })
@@ -67,14 +68,14 @@ test('faults of the vendors’ sides are asked for when the simulator is made', 
   const expired = new Date('2026-11-20T11:59:59Z')
   const faults = { intel: { rootCrl: { nextUpdate: expired } }, nvidia: { rom: { notAfter: expired } } }
   const simulator = await createSimulator({ seed, at, faults })
-  const { collateral, roots } = simulator
+  const { collateral, roots, rims } = simulator
   const nonce = new Uint8Array(32)
   const quote = await simulator.quoteTdx({ ...(await measureTree([])), reportData: new Uint8Array(64) })
   const evidence = await simulator.attestGpu({ nonce })
   const policy = 'authentic-only'
   const results = [
     await verifyTdx({ quote, collateral, roots, at, policy }),
-    await verifyGpu({ evidence, nonce, roots, at, policy }),
+    await verifyGpu({ evidence, nonce, roots, rims, at, policy }),
   ]
   const failed = results.map(({ checks }) => checks.find(({ verdict }) => verdict === 'fail')?.id)
   assert.deepEqual(failed, ['tdx.root-crl', 'gpu.chain'])
@@ -82,7 +83,7 @@ test('faults of the vendors’ sides are asked for when the simulator is made', 
 
 test('everything simulated says so in its certificates', async () => {
   const { roots } = await createSimulator({ seed, at })
-  for (const root of [...roots.intel, ...roots.nvidia]) {
+  for (const root of [...roots.intel, ...roots.nvidia, ...roots.nvidiaRim]) {
     assert.match(new TextDecoder('latin1').decode(root), /\(SIMULATED by Fairweight\)/)
   }
 })

@@ -11,6 +11,13 @@ import { defineKind } from './statement.ts'
 
 const text = z.string().max(400_000)
 
+/** A file of NVIDIA's reference values (RIM) as its service names and serves it. */
+const rim = z.strictObject({
+  id: z.string().regex(/^[A-Za-z0-9._-]{1,120}$/),
+  /** Base64 of the signed file. */
+  rim: z.string().max(200_000),
+})
+
 /** Intel's collateral in the spelling of DCAP tools; CRLs as PEM or hexadecimal. */
 const tdxCollateral = z.strictObject({
   pck_crl_issuer_chain: text,
@@ -37,8 +44,10 @@ const predicate = z
     gpuTermNonce: hex32,
     cpu: z.strictObject({ kind: z.literal('tdx'), quote: text, collateral: tdxCollateral }),
     gpus: z.array(gpuEvidence).max(16),
+    /** Endorsements for the GPUs: driver's and VBIOS's reference values. One file serves all GPUs alike. */
+    rims: z.array(rim).max(32),
     /** Certificates (base64 DER) that the chains end in; trusted only where the policy names them. */
-    roots: z.strictObject({ intel: text, nvidia: text }),
+    roots: z.strictObject({ intel: text, nvidia: text, nvidiaRim: text }),
   })
   .refine(
     (it) => termName(it) === termName(it.keyset),
@@ -46,6 +55,7 @@ const predicate = z
   )
   .refine((it) => aciKeysetDigest(it.aciKeyset) === it.keyset.aci, 'the keyset names another ACI keyset')
   .refine((it) => isDistinct(it.gpus.map(({ certificate }) => certificate)), 'a GPU stands twice')
+  .refine((it) => isDistinct(it.rims.map(({ id }) => id)), 'reference values stand twice')
 export type NodeEvidence = z.infer<typeof predicate>
 
 export const evidence = defineKind<NodeEvidence>({

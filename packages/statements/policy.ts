@@ -46,11 +46,13 @@ const measurement = z
   .refine((it) => it.until === null || it.from < it.until, 'a measurement ends before it begins')
 export type AllowedMeasurement = z.infer<typeof measurement>
 
+/** Whose root it is and for what: NVIDIA's reference values end in another root than its devices. */
+const vendor = z.enum(['intel', 'nvidia', 'nvidia-rim'])
+export type Vendor = z.infer<typeof vendor>
+
 const trust = z.strictObject({
   /** Certificate fingerprints (SHA-256 of the DER) that evidence may end in. */
-  roots: z
-    .array(z.strictObject({ vendor: z.enum(['intel', 'nvidia']), sha256: hex32, simulated: z.boolean() }))
-    .min(1),
+  roots: z.array(z.strictObject({ vendor, sha256: hex32, simulated: z.boolean() })).min(1),
   measurements: z.array(measurement).min(1),
   /** Intel's words; `Revoked` cannot be accepted. */
   tcbStatuses: z
@@ -68,6 +70,7 @@ const trust = z.strictObject({
   gpu: z.strictObject({
     architecture: z.enum(['HOPPER']),
     devices: z.int().min(1).max(16),
+    /** Whether firmware and driver must measure as NVIDIA's reference values say. */
     rim: z.enum(['required', 'not-checked']),
   }),
   maxEvidenceAgeSeconds: z.int().min(60).max(TEN_YEARS),
@@ -197,6 +200,11 @@ export const policy = defineKind<Policy>({
     .refine((it) => (it.version === 1) === (it.genesis === null), 'only version 1 has no genesis')
     .refine((it) => (it.version === 1) === (it.previous === null), 'only version 1 has no previous version')
     .refine((it) => it.issuedAt <= it.effectiveAt, 'a policy takes effect before it is issued')
+    .refine(
+      ({ trust: { gpu, roots } }) =>
+        gpu.rim !== 'required' || roots.some((root) => root.vendor === 'nvidia-rim'),
+      'reference values are required and no root for them is named',
+    )
     .refine(
       (it) => new Set(it.prices.map((one) => one.model)).size === it.prices.length,
       'a model is priced twice',

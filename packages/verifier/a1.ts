@@ -29,7 +29,7 @@ export async function a1(
   const gpus = all.reduce((sum, one) => sum + one.gpusWithoutReference, 0)
   if (gpus > 0) {
     context.runs.rim.partial(
-      `${plural(gpus, 'GPU report')}: firmware measurements are shown and not compared with NVIDIA’s reference values`,
+      `${plural(gpus, 'GPU report')}: the policy does without NVIDIA’s reference values, so firmware and driver are shown and not compared`,
     )
   }
   const simulated = all.some((one) => one.simulated)

@@ -26,6 +26,7 @@ test('the honest pool passes every claim, as far as anyone can compare', async (
   assert.equal(result.pinned, true)
   assert.equal(result.simulated, true)
   const passes = {
+    A1: 'pass',
     A2: 'pass',
     C1: 'pass',
     C2: 'pass',
@@ -35,7 +36,7 @@ test('the honest pool passes every claim, as far as anyone can compare', async (
     C6: 'pass',
     C8: 'pass',
   }
-  assert.deepEqual(verdicts(result), { ...passes, A1: 'partial', C7: 'not-applicable' })
+  assert.deepEqual(verdicts(result), { ...passes, C7: 'not-applicable' })
   assert.match(claim(result, 'C1').summary, /4 logged receipts compared with the leaves of 2 manifests/)
   assert.match(claim(result, 'C8').summary, /22 leaves that 3 witnesses cosigned, 1 tombstone/)
   assert.ok(result.limits.length >= 4)
@@ -93,6 +94,18 @@ test('a model of which no answer was long enough to ask for is partial, and does
   )
   assert.equal(claim(result, 'C4').verdict, 'partial')
   assert.equal(result.verdict, 'pass')
+})
+
+test('where the policy does without reference values, A1 is partial and says so', async () => {
+  const without = await buildPool({
+    edit: {
+      policy1: (it) => ({ ...it, trust: { ...it.trust, gpu: { ...it.trust.gpu, rim: 'not-checked' } } }),
+    },
+  })
+  const a1 = claim(await audit(inputOf(without)), 'A1')
+  assert.equal(a1.verdict, 'partial')
+  const rim = a1.checks.find(({ id }) => id === 'a1.rim')
+  assert.match(rim?.compared ?? '', /3 GPU reports: .*does without/)
 })
 
 test('the same input gives the same result', async () => {

@@ -12,6 +12,7 @@ import {
   type CheckId as AttestationCheckId,
   type EvidenceResult,
   type GpuClaims,
+  type GpuPolicy,
   type TdxClaims,
   type TdxPolicy,
   type TrustedRoot,
@@ -28,6 +29,7 @@ import {
   type NodeEvidence,
   type Policy,
   type Statement,
+  type Vendor,
 } from '#statements'
 import { messageOf, type CheckRun, type Findings } from './findings.ts'
 import type { PolicyLine } from './policies.ts'
@@ -220,38 +222,40 @@ function checkRoot(
 
 async function checkGpus(
   subject: Subject,
-  { gpus, roots, keyset, gpuTermNonce, takenAt }: NodeEvidence,
+  { gpus, rims, roots, keyset, gpuTermNonce, takenAt }: NodeEvidence,
   policy: Policy | undefined,
   { runs, verify, anchors }: EvidenceContext,
 ): Promise<{ simulated: boolean; withoutReference: number }> {
-  const root = gpus.length === 0 ? undefined : decode(subject, runs.gpu, roots.nvidia, 'NVIDIA root')
+  const pinned = gpus.length === 0 ? undefined : decodeGpuRoots(subject, roots, runs)
   const accepted: GpuClaims[] = []
   let withoutReference = 0
-  for (const [index, evidence] of root === undefined ? [] : gpus.entries()) {
+  for (const [index, evidence] of pinned === undefined ? [] : gpus.entries()) {
     const result = await verify.gpu({
       evidence,
-      roots: { nvidia: root === undefined ? [] : [root] },
+      roots: pinned ?? { nvidia: [], nvidiaRim: [] },
+      rims,
       nonce: gpuNonce(keyset, gpuTermNonce),
       at: new Date(takenAt),
-      policy: policy === undefined ? 'authentic-only' : { roots: rootsOf(policy, 'nvidia') },
+      policy: policy === undefined ? 'authentic-only' : gpuPolicyOf(policy),
     })
+    const name = `GPU ${index + 1}`
     if (result.verdict === 'refused') {
       const failure = failureOf(result)
-      const run =
-        failure.id === 'gpu.nonce' ? runs.gpuNonce : failure.id === 'gpu.trusted-root' ? runs.root : runs.gpu
-      subject.fail(run, `has GPU ${index + 1} refused: ${failure.text}`)
+      subject.fail(gpuRunOf(failure.id, runs), `has ${name} refused: ${failure.text}`)
       continue
     }
     runs.gpu.pass()
     runs.gpuNonce.pass()
-    checkRoot(subject, runs.root, `GPU ${index + 1}`, result.claims, anchors)
-    accepted.push(result.claims)
-    if (result.checks.some(({ id, verdict }) => id === 'gpu.rim' && verdict === 'pass')) runs.rim.pass()
-    else if (policy?.trust.gpu.rim === 'required') {
-      subject.fail(runs.rim, `has GPU ${index + 1} without reference values, which the policy requires`)
-    } else withoutReference += 1
+    const { claims } = result
+    checkRoot(subject, runs.root, name, claims, anchors)
+    accepted.push(claims)
+    if (claims.reference === undefined) withoutReference += 1
+    else {
+      runs.rim.pass()
+      checkRoot(subject, runs.root, `reference of ${name}`, claims.reference, anchors)
+    }
   }
-  const simulated = accepted.some((one) => one.simulated)
+  const simulated = accepted.some((one) => one.simulated || one.reference?.simulated === true)
   const distinct = new Set(accepted.map((one) => one.leafFingerprint)).size
   // A GPU that was refused is told as such; it is not missing besides.
   if (policy !== undefined && accepted.length === gpus.length) {
@@ -265,6 +269,24 @@ async function checkGpus(
   return { simulated, withoutReference }
 }
 
+function decodeGpuRoots(subject: Subject, roots: NodeEvidence['roots'], runs: EvidenceRuns) {
+  const nvidia = decode(subject, runs.gpu, roots.nvidia, 'NVIDIA root')
+  const nvidiaRim = decode(subject, runs.rim, roots.nvidiaRim, 'NVIDIA root for reference values')
+  if (nvidia === undefined || nvidiaRim === undefined) return undefined
+  return { nvidia: [nvidia], nvidiaRim: [nvidiaRim] }
+}
+
+function gpuRunOf(id: AttestationCheckId, runs: EvidenceRuns): CheckRun {
+  if (id === 'gpu.nonce') return runs.gpuNonce
+  if (id === 'gpu.trusted-root' || id === 'gpu.rim-root') return runs.root
+  return id.startsWith('gpu.rim') ? runs.rim : runs.gpu
+}
+
+function gpuPolicyOf(policy: Policy): GpuPolicy {
+  const required = policy.trust.gpu.rim === 'required'
+  return { roots: rootsOf(policy, 'nvidia'), rim: required ? rootsOf(policy, 'nvidia-rim') : 'not-checked' }
+}
+
 function tdxPolicyOf(policy: Policy): TdxPolicy {
   return {
     roots: rootsOf(policy, 'intel'),
@@ -273,7 +295,7 @@ function tdxPolicyOf(policy: Policy): TdxPolicy {
   }
 }
 
-function rootsOf(policy: Policy, vendor: 'intel' | 'nvidia'): readonly TrustedRoot[] {
+function rootsOf(policy: Policy, vendor: Vendor): readonly TrustedRoot[] {
   return policy.trust.roots
     .filter((root) => root.vendor === vendor)
     .map(({ sha256, simulated }) => ({ fingerprint: sha256, simulated }))

@@ -1,7 +1,8 @@
 /** One lie per check: each turns exactly the named check red, in a pool that is honest otherwise. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decodeBase64, encodeBase64, encodeUtf8 } from '#bytes'
+import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '#bytes'
+import type { Rim } from '#attestation'
 import { signEnvelope } from '#seal'
 import {
   attribution,
@@ -66,6 +67,16 @@ const editRecord = (edit: (record: PublicRecord) => Partial<PublicRecord>): Lie 
 const editAnchors = (edit: object): Lie => ({
   files: ({ anchors }) => ({ anchors: { ...anchors, ...edit } }),
 })
+
+/** The driver's reference values under another driver's name. */
+const asOtherDriver = ([driver, ...others]: readonly Rim[]) => [
+  { ...driver!, id: 'NV_GPU_DRIVER_GH100_0.0.1-simulated' },
+  ...others,
+]
+
+/** A file in which one allowed value is another one. */
+const rewritten = (rim: string) =>
+  encodeBase64(encodeUtf8(decodeUtf8(decodeBase64(rim)).replace(/Hash0="[0-9a-f]{8}/, 'Hash0="deadbeef')))
 
 /** Another checkpoint over the same entries. */
 const checkpointed = (options: CheckpointOptions, cosignedAt = '2026-11-20T13:29:00Z'): Lie => ({
@@ -433,13 +444,57 @@ const machines: readonly Case[] = [
   },
   {
     check: 'a1.rim',
-    about: 'reference values that the policy requires',
+    about: 'reference values that the policy requires and nobody gives',
+    lie: { machine1: { rims: () => [] } },
+    names: /evidence at leaf 1 has GPU 1 refused: gpu\.rim-files: driver file: no reference values/,
+  },
+  {
+    check: 'a1.rim',
+    about: 'genuine reference values of another driver',
+    lie: {
+      machine1: { gpu: { opaque: new Map([[3, encodeUtf8('0.0.1-simulated\0')]]) }, rims: asOtherDriver },
+    },
+    names: /evidence at leaf 1 has GPU 1 refused: gpu\.rim-version: .*0\.0\.0-simulated/,
+  },
+  {
+    check: 'a1.rim',
+    about: 'reference values that the operator wrote',
+    lie: { machine1: { rims: (rims) => rims.map((one) => ({ ...one, rim: rewritten(one.rim) })) } },
+    names: /evidence at leaf 1 has GPU 1 refused: gpu\.rim-signature/,
+  },
+  {
+    check: 'a1.rim',
+    about: 'GPU firmware that NVIDIA never signed values for',
+    lie: { machine1: { gpu: { measured: new Map([[3, new Uint8Array(48)]]) } } },
+    names: /evidence at leaf 1 has GPU 1 refused: gpu\.rim: .*3 \(vbios\)/,
+  },
+  {
+    check: 'a1.trusted-root',
+    about: 'reference values under a root that the policy does not name',
     lie: {
       edit: {
-        policy1: (it) => ({ ...it, trust: { ...it.trust, gpu: { ...it.trust.gpu, rim: 'required' } } }),
+        policy1: (it) => ({
+          ...it,
+          trust: {
+            ...it.trust,
+            roots: it.trust.roots.map((root) =>
+              root.vendor === 'nvidia-rim' ? { ...root, sha256: OTHER } : root,
+            ),
+          },
+        }),
       },
     },
-    names: /evidence at leaf 1 has GPU 1 without reference values/,
+    names: /evidence at leaf 1 has GPU 1 refused: gpu\.rim-root/,
+  },
+  {
+    check: 'a1.trusted-root',
+    about: 'simulated reference values that the auditor does not accept',
+    lie: {
+      files: ({ anchors }) => ({
+        anchors: { ...anchors, simulatedRoots: (anchors!['simulatedRoots'] as string[]).slice(0, 2) },
+      }),
+    },
+    names: /SIMULATED: its reference of GPU 1 evidence ends in .*anchors do not accept/,
   },
   {
     check: 'a1.evidence-age',

@@ -14,6 +14,12 @@ export const LIES: Readonly<Record<KindName, readonly Lie[]>> = {
     ['a quorum of more than all witnesses', (it) => (it.log.quorum = 2)],
     ['a tokenizer that is not one of the base files', (it) => (it.base.tokenizer.sha256 = fixedHex('other'))],
     ['two prices for one model', (it) => (it.prices[1].model = 'base')],
+    [
+      'reference values are required and no root for them is named',
+      (it) =>
+        (it.trust.roots = it.trust.roots.filter((root: { vendor: string }) => root.vendor !== 'nvidia-rim')),
+    ],
+    ['a root of a vendor that nobody knows', (it) => (it.trust.roots[0].vendor = 'someone')],
     ['a revoked platform is welcome', (it) => it.trust.tcbStatuses.push('Revoked')],
     [
       'a measurement that ends before it begins',
@@ -35,6 +41,10 @@ export const LIES: Readonly<Record<KindName, readonly Lie[]>> = {
     ['another term than its keyset', (it) => (it.term = 2)],
     ['another ACI keyset than the one named', (it) => (it.aciKeyset.subject = 'someone')],
     ['one GPU twice', (it) => (it.gpus = repeat(it.gpus[0]))],
+    ['reference values twice', (it) => (it.rims = repeat(it.rims[0]))],
+    ['reference values whose name is a path', (it) => (it.rims[0].id = '../NV_GPU_DRIVER')],
+    ['no word on reference values', (it) => delete it.rims],
+    ['no root for reference values', (it) => delete it.roots.nvidiaRim],
     ['a key in two roles', (it) => (it.keyset.keys[1].publicKey = it.keyset.keys[0].publicKey)],
     ['an Ed25519 key to seal to', (it) => Object.assign(it.keyset.keys.at(-1), { algorithm: 'ed25519' })],
     ['a keyset that ends before it begins', (it) => (it.keyset.notAfter = it.keyset.issuedAt)],

@@ -46,6 +46,7 @@ function policyPredicate(signers: Signers): Policy {
       roots: [
         { vendor: 'intel', sha256: fixedHex('intel root'), simulated: false },
         { vendor: 'nvidia', sha256: fixedHex('nvidia root'), simulated: false },
+        { vendor: 'nvidia-rim', sha256: fixedHex('nvidia rim root'), simulated: false },
       ],
       measurements: [
         {
@@ -58,7 +59,7 @@ function policyPredicate(signers: Signers): Policy {
         },
       ],
       tcbStatuses: ['UpToDate'],
-      gpu: { architecture: 'HOPPER', devices: 1, rim: 'not-checked' },
+      gpu: { architecture: 'HOPPER', devices: 1, rim: 'required' },
       maxEvidenceAgeSeconds: 86_400,
     },
     base: {
@@ -175,7 +176,8 @@ export async function poolExamples(signers: Signers) {
       },
     },
     gpus,
-    roots: { intel: text, nvidia: text },
+    rims: [{ id: 'NV_GPU_DRIVER_GH100_550.90.07', rim: encodeBase64(fixed('driver rim')) }],
+    roots: { intel: text, nvidia: text, nvidiaRim: text },
   }
   const evidenceStatement = await signStatement(evidence, document, signers.log)
   return { policyStatement, aciKeyset, keyset, termNonce, clientNonce, gpus, evidenceStatement }

@@ -13,7 +13,8 @@ const platform: Parameters<typeof startMachine>[0]['platform'] = {
   quote: refuse,
   collateral: refuse,
   attestGpus: refuse,
-  roots: { intel: '', nvidia: '' },
+  rims: refuse,
+  roots: { intel: '', nvidia: '', nvidiaRim: '' },
 }
 const machineOf = (pool: string, term = 1) =>
   startMachine({

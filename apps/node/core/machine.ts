@@ -96,6 +96,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
         gpuTermNonce: termNonce,
         cpu: { kind: 'tdx', quote: encodeBase64(quote), collateral: await platform.collateral() },
         gpus: evidence,
+        rims: await platform.rims(),
         roots: platform.roots,
       }
     },

@@ -17,6 +17,8 @@ export interface Platform {
   readonly collateral: () => Promise<NodeEvidence['cpu']['collateral']>
   /** Evidence of every GPU over a nonce of 32 bytes. */
   readonly attestGpus: (nonce: Bytes) => Promise<GpuEvidence[]>
+  /** NVIDIA's reference values for driver and VBIOS of every GPU, current now. */
+  readonly rims: () => Promise<NodeEvidence['rims']>
   /** Root certificates that the chains end in, as base64 DER. */
   readonly roots: NodeEvidence['roots']
 }

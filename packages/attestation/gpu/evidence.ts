@@ -11,15 +11,14 @@ import { verifyGpuReport, type AuthenticGpuReport } from './verify.ts'
 /**
  * Resolves to a verdict for any evidence; malformed evidence is a refusal, never an exception.
  *
- * An accepted verdict says that the GPU and its firmware key are genuine and fresh. Which firmware and
- * driver ran is reported in `measurements`; `gpu.rim` says that nobody compared them yet.
+ * An accepted verdict says that the GPU and its firmware key are genuine and fresh. That firmware and driver
+ * are NVIDIA's own is said by `gpu.rim`, and only where the policy asks for reference values.
  */
 export async function verifyGpu(input: VerifyGpuInput): Promise<EvidenceResult<GpuClaims>> {
   const checks = new Checklist(gpuCheckIds)
   return checks.conclude(async () => {
     const claims = await claimsOf(await verifyGpuReport(checks, input))
-    await appraiseClaims(checks, claims, input)
-    return claims
+    return appraiseClaims(checks, claims, input)
   })
 }
 

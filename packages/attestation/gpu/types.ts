@@ -1,6 +1,7 @@
 /** What goes into the verification of NVIDIA GPU evidence and what comes out. */
 import type { Bytes } from '#bytes'
 import type { GpuPolicy } from '../policy.ts'
+import type { ReferenceClaims, Rim } from '../rim/types.ts'
 
 /** One GPU's evidence in the shape that NVIDIA's SDKs serialise and its attestation service takes. */
 export interface GpuEvidence {
@@ -16,7 +17,9 @@ export interface GpuEvidence {
 export interface VerifyGpuInput {
   readonly evidence: GpuEvidence
   /** Roots as DER certificates. They are pinned by whole certificate. */
-  readonly roots: { readonly nvidia: readonly Bytes[] }
+  readonly roots: { readonly nvidia: readonly Bytes[]; readonly nvidiaRim: readonly Bytes[] }
+  /** Reference values, among which the report's own are looked for; others may stand beside them. */
+  readonly rims: readonly Rim[]
   /** The 32 bytes that the GPU was asked to sign. */
   readonly nonce: Bytes
   readonly at: Date
@@ -45,4 +48,6 @@ export interface GpuClaims {
   readonly nonce: string
   /** SHA-384 values of the 64 measurement blocks, in order. */
   readonly measurements: readonly string[]
+  /** Absent where the policy does without reference values. */
+  readonly reference?: ReferenceClaims
 }

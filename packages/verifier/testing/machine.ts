@@ -29,6 +29,7 @@ export interface MachineLie {
   readonly quote?: QuoteFaults
   readonly gpu?: GpuFaults
   readonly gpus?: number
+  readonly rims?: (rims: Simulator['rims']) => NodeEvidence['rims']
   readonly gpuNonce?: Bytes
   readonly challenge?: Bytes
   readonly measured?: string
@@ -92,7 +93,7 @@ async function takeEvidence(
   lie: MachineLie,
 ): Promise<NodeEvidence> {
   const hardware = await simulator()
-  const { collateral, roots } = hardware
+  const { collateral, roots, rims } = hardware
   const plain = await keysetOf(pool, term, issuedAt)
   const keyset = lie.keyset?.(plain) ?? plain
   const gpuTermNonce = hexOf(`GPU nonce of term ${term}`)
@@ -125,6 +126,11 @@ async function takeEvidence(
       collateral: collateral as NodeEvidence['cpu']['collateral'],
     },
     gpus,
-    roots: { intel: encodeBase64(roots.intel[0]!), nvidia: encodeBase64(roots.nvidia[0]!) },
+    rims: lie.rims?.(rims) ?? [...rims],
+    roots: {
+      intel: encodeBase64(roots.intel[0]!),
+      nvidia: encodeBase64(roots.nvidia[0]!),
+      nvidiaRim: encodeBase64(roots.nvidiaRim[0]!),
+    },
   }
 }

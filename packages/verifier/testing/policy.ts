@@ -6,7 +6,7 @@ import { measurement, simulator } from './machine.ts'
 
 export async function firstPolicy(): Promise<Policy> {
   const { trustedRoots } = await simulator()
-  const [intel, nvidia] = trustedRoots
+  const [intel, nvidia, nvidiaRim] = trustedRoots
   const tokenizer = { name: 'model.gguf', sha256: hexOf('base file'), size: 1000 }
   return {
     name: 'test-pool',
@@ -21,6 +21,7 @@ export async function firstPolicy(): Promise<Policy> {
       roots: [
         { vendor: 'intel', sha256: intel!.fingerprint, simulated: true },
         { vendor: 'nvidia', sha256: nvidia!.fingerprint, simulated: true },
+        { vendor: 'nvidia-rim', sha256: nvidiaRim!.fingerprint, simulated: true },
       ],
       measurements: [
         {
@@ -33,7 +34,7 @@ export async function firstPolicy(): Promise<Policy> {
         },
       ],
       tcbStatuses: ['UpToDate'],
-      gpu: { architecture: 'HOPPER', devices: 1, rim: 'not-checked' },
+      gpu: { architecture: 'HOPPER', devices: 1, rim: 'required' },
       maxEvidenceAgeSeconds: 86_400,
     },
     base: {

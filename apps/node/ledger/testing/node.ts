@@ -132,7 +132,8 @@ const pretended: Parameters<typeof startMachine>[0]['platform'] = {
   quote: refuse,
   collateral: refuse,
   attestGpus: refuse,
-  roots: { intel: '', nvidia: '' },
+  rims: refuse,
+  roots: { intel: '', nvidia: '', nvidiaRim: '' },
 }
 const unused: NodeContext['engine'] = {
   tokenizer: { encode: refuse, control: refuse },
