@@ -44,7 +44,7 @@ test(
 test('every lie about that pool turns exactly its own check red', { timeout: 300_000 }, async (t) => {
   const copy = join(folder, 'lies')
   await copyPool(join(folder, 'undisturbed'), copy)
-  const stage = await setStage(copy, root)
+  const stage = await setStage(copy, root, folder)
   await control(stage, 'afterwards')
   await control(stage, 'from the start')
   const page = messagesIn(readFileSync(join(root, 'docs/lies.md'), 'utf8'))

@@ -84,19 +84,27 @@ async function giveTo({ uid, gid }: { uid: number; gid: number }, scratch: strin
  * A copy of the small pool of examples/chain, made by the program that is installed. A second call finds the first
  * one's; what other programs made is removed.
  */
-export async function keptPool(checkout: string, say: (line: string) => void): Promise<string> {
+export async function keptPool(
+  checkout: string,
+  scratch: string,
+  say: (line: string) => void,
+): Promise<string> {
   const cache = join(checkout, 'node_modules/.cache/fairweight-lies')
   const name = await measured(checkout)
   const kept = join(cache, name)
   if (existsSync(kept)) return kept
   await mkdir(cache, { recursive: true, mode: 0o700 })
   for (const other of await readdir(cache)) await rm(join(cache, other), { recursive: true, force: true })
-  const folder = await mkdtemp(join(tmpdir(), 'fairweight-lies-pool-'))
+  const folder = await mkdtemp(join(scratch, 'small-'))
   try {
     say('Making a small pool, once: five minutes at most.')
     const home = join(folder, 'home')
     const run = startOnce(home, makeSmallPool(folder), await freePort())
-    if ((await run.ended) !== 0) throw new Error(`The small pool could not be made:\n${run.output()}`)
+    // It is a process group of its own, which Ctrl-C does not reach.
+    process.prependOnceListener('SIGINT', run.killAll)
+    const code = await run.ended
+    process.removeListener('SIGINT', run.killAll)
+    if (code !== 0) throw new Error(`The small pool could not be made:\n${run.output()}`)
     const copied = join(cache, `${name}.part`)
     await copyPool(home, copied)
     await rename(copied, kept)

@@ -5,6 +5,7 @@
  *
  * Exit codes: 0 each lie turned exactly its checks red; 1 one did not; 2 it could not be told.
  */
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -70,12 +71,17 @@ function choose(names: readonly string[]): readonly Lie[] {
 
 async function tellAll(chosen: readonly Lie[], home: string | undefined): Promise<Outcome[]> {
   const scratch = await mkdtemp(join(tmpdir(), 'fairweight-lies-copy-'))
+  // The copy has every secret that the pool's folder has: it must not stay behind.
+  process.once('SIGINT', () => {
+    rmSync(scratch, { recursive: true, force: true })
+    process.exit(130)
+  })
   try {
     // Relative to where the person stands, which npm tells.
     const from = process.env['INIT_CWD'] ?? process.cwd()
-    const folder = home === undefined ? await keptPool(checkout, say) : join(scratch, 'pool')
+    const folder = home === undefined ? await keptPool(checkout, scratch, say) : join(scratch, 'pool')
     if (home !== undefined) await copyPool(resolve(from, home), folder)
-    const stage = await setStage(folder, checkout)
+    const stage = await setStage(folder, checkout, scratch)
     for (const begins of ['afterwards', 'from the start'] as const) await control(stage, begins)
     say('Told as it is, the pool passes. Now the lies.')
     const outcomes: Outcome[] = []

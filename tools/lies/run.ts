@@ -1,6 +1,5 @@
 /** Tells one lie after the other to a stranger, and sees what goes red. */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AuditResult, Check, CheckId } from '#verifier'
 import { liarOf, type Liar } from './liar.ts'
@@ -13,6 +12,8 @@ import { tell } from './tell.ts'
 import { momentsOf, publishLog } from './witnessing.ts'
 
 export interface Stage {
+  /** Where each lie has its files while it is told. */
+  readonly scratch: string
   readonly pool: FinishedPool
   readonly liar: Liar
   /** The pool as it is, by keys that the liar has. */
@@ -32,15 +33,15 @@ export interface Outcome {
 /** Between the newest cosignature and the audit. */
 const PAUSE_MS = 600_000
 
-/** Sets the stage from a copy of a finished pool. */
-export async function setStage(folder: string, checkout: string): Promise<Stage> {
+/** Sets the stage from a copy of a finished pool; files of the lies are in `scratch` as long as they are told. */
+export async function setStage(folder: string, checkout: string, scratch: string): Promise<Stage> {
   const pool = await readPool(folder)
   const tale = await taleOf(pool)
   const policy = firstPolicy(tale)
   const liar = await liarOf(pool, policy, checkout)
   const moments = await momentsOf({ pool, policy, witness: liar.witness })
   tale.at = Math.max(...moments.map(({ atSeconds }) => atSeconds)) * 1000 + PAUSE_MS
-  return { pool, liar, tales: { afterwards: tale, 'from the start': await rekeyed(tale, liar) } }
+  return { scratch, pool, liar, tales: { afterwards: tale, 'from the start': await rekeyed(tale, liar) } }
 }
 
 /** Throws where the audit of the tale is not green: then nothing that is told about it means anything. */
@@ -87,7 +88,7 @@ function wordsOf(red: readonly Check[]): string {
 }
 
 async function audited(
-  { pool, liar, tales }: Stage,
+  { scratch, pool, liar, tales }: Stage,
   lie: Pick<Lie, 'begins' | 'tell' | 'witness'>,
 ): Promise<{ result: AuditResult; named: string }> {
   const tale = structuredClone(tales[lie.begins])
@@ -95,7 +96,7 @@ async function audited(
   const scene: Scene = { tale, liar, pool, policy, edits: [], answer: null }
   const named = await lie.tell(scene)
   const told = await tell(tale, liar)
-  const folder = await mkdtemp(join(tmpdir(), 'fairweight-lie-'))
+  const folder = await mkdtemp(join(scratch, 'lie-'))
   try {
     const published = await publishLog({
       pool,
