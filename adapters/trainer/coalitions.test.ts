@@ -72,6 +72,24 @@ test('an answer to another question than was asked is not taken', async (t) => {
   }
 })
 
+test('a replay is answered by a replay of the same, with a slope for each member', async (t) => {
+  const request = { number: 1, members: [0, 2], seed: 7, replay: { temperature_e6: 4 } }
+  const answer = (slopes: string) => {
+    const back = SCORED.replace('}', `,"utility_e6":-5,${slopes}}`)
+    return `sed -u 's/^{/{"event":"replay",/; s/"replay":{\\(.*\\)}}$/\\1${back}/'; sleep 60`
+  }
+  const right = worker(t, answer('"slopes_e6":[3,-4]'))
+  const result = await right.replay(request)
+  assert.deepEqual([result.slopes_e6, result.temperature_e6, result.utility_e6], [[3, -4], 4, -5])
+  const wrong = worker(t, answer('"slopes_e6":[3]'))
+  await assert.rejects(wrong.replay(request), { code: 'worker-untrusted' })
+  // The plain answer to a request for more, and more than was asked.
+  const less = worker(t, `sed -u 's/^{/{"event":"coalition",/; s/,"replay.*/${SCORED}/'; sleep 60`)
+  await assert.rejects(less.replay(request), { code: 'worker-untrusted' })
+  const more = worker(t, answer('"slopes_e6":[]'))
+  await assert.rejects(more.run({ number: 1, members: [], seed: 7 }), { code: 'worker-untrusted' })
+})
+
 test('what is no request does not reach the worker, and does not end it', async (t) => {
   const { run, close } = worker(t, ANSWER)
   await assert.rejects(run({ number: 1, members: [1, 0], seed: 7 }), TypeError)

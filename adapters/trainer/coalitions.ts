@@ -10,6 +10,8 @@ import {
   type CoalitionRequest,
   type CoalitionResult,
   type CoalitionsEvent,
+  type ReplayRequest,
+  type ReplayResult,
 } from '#training'
 import { startWorker, TrainerFailure, type Worker, type WorkerPlace } from './worker.ts'
 
@@ -23,13 +25,17 @@ export interface CoalitionWorker {
    * has stopped, and `ZodError` or `TypeError` for what is no request.
    */
   run(request: CoalitionRequest): Promise<CoalitionResult>
+  /** As `run`, and goes back through the training: what a little more of each member's data would do. */
+  replay(request: ReplayRequest): Promise<ReplayResult>
   /** Waits for what was asked, then for the worker's end. Never throws: what went wrong is told by `run`. */
   close(): Promise<void>
 }
 
+type Answer = Extract<CoalitionsEvent, { event: 'coalition' | 'replay' }>
+
 interface Asked {
-  readonly request: CoalitionRequest
-  readonly resolve: (result: CoalitionResult) => void
+  readonly request: CoalitionRequest | ReplayRequest
+  readonly resolve: (answer: Answer) => void
   readonly reject: (failure: unknown) => void
 }
 
@@ -47,15 +53,23 @@ export function startCoalitionWorker(options: CoalitionWorkerOptions): Coalition
       for (const { reject } of asked.splice(0)) reject(failure)
       worker.release()
     })
+  const ask = async (request: CoalitionRequest | ReplayRequest): Promise<Answer> => {
+    const line = encodeCoalitionRequest(request)
+    if (failure !== undefined) throw failure
+    if (closing) throw new TypeError('a worker that was closed is asked nothing more')
+    return new Promise((resolve, reject) => {
+      asked.push({ request, resolve, reject })
+      worker.ask(line)
+    })
+  }
   return {
-    run: async (request) => {
-      const line = encodeCoalitionRequest(request)
-      if (failure !== undefined) throw failure
-      if (closing) throw new TypeError('a worker that was closed is asked nothing more')
-      return new Promise<CoalitionResult>((resolve, reject) => {
-        asked.push({ request, resolve, reject })
-        worker.ask(line)
-      })
+    run: async ({ number, members, seed }) => {
+      const { event: _, ...result } = await ask({ number, members, seed })
+      return result
+    },
+    replay: async (request) => {
+      const { event: _, ...result } = await ask(request)
+      return result as ReplayResult
     },
     close: async () => {
       closing = true
@@ -71,14 +85,12 @@ async function listen(worker: Worker, { onEvent }: CoalitionWorkerOptions, asked
   for await (const event of worker.events(readCoalitionsEvent)) {
     onEvent?.(event)
     if (event.event === 'failed') throw new TrainerFailure(event.code, event.message)
-    if (event.event === 'coalition') {
-      const { event: _, ...result } = event
-      const first = asked.shift()
-      if (first === undefined || !answers(result, first.request)) {
-        if (first !== undefined) asked.unshift(first)
+    if (event.event === 'coalition' || event.event === 'replay') {
+      const [first] = asked
+      if (first === undefined || !answers(event, first.request))
         throw new TrainerFailure('worker-untrusted', 'the trainer answered something that was not asked')
-      }
-      first.resolve(result)
+      asked.shift()
+      first.resolve(event)
     }
   }
   const status = await worker.exited
@@ -86,8 +98,15 @@ async function listen(worker: Worker, { onEvent }: CoalitionWorkerOptions, asked
     throw new TrainerFailure('worker-died', `the trainer ended with status ${status} and answers missing`)
 }
 
-function answers({ number, members, seed }: CoalitionResult, request: CoalitionRequest): boolean {
-  return (
+function answers(answer: Answer, request: CoalitionRequest | ReplayRequest): boolean {
+  const { number, members, seed } = answer
+  const same =
     number === request.number && seed === request.seed && isDeepStrictEqual(members, [...request.members])
+  if (!('replay' in request)) return same && answer.event === 'coalition'
+  return (
+    same &&
+    answer.event === 'replay' &&
+    answer.temperature_e6 === request.replay.temperature_e6 &&
+    answer.slopes_e6.length === members.length
   )
 }

@@ -34,9 +34,12 @@ const request = z.strictObject({
   /** Places in the job's `players`, increasing; empty for the base itself. */
   members: z.array(z.int().min(0)).readonly(),
   seed: z.int().min(0),
+  /** Asks for the slopes of the utility as well (spec/trainer-job.md §replay). */
+  replay: z.strictObject({ temperature_e6: z.int().min(1).max(1_000_000_000) }).optional(),
 })
-export type CoalitionRequest = z.infer<typeof request>
-export const coalitionRequestSchema: z.ZodType<CoalitionRequest> = request
+export type ReplayRequest = Required<z.infer<typeof request>>
+export type CoalitionRequest = Omit<ReplayRequest, 'replay'>
+export const coalitionRequestSchema: z.ZodType<z.infer<typeof request>> = request
 
 /** The job's bytes, and the digest that names it. Throws `ZodError` or `TypeError` where the worker would refuse it. */
 export function encodeCoalitionsJob(of: Omit<CoalitionsJob, 'format' | 'expect'>): {
@@ -54,11 +57,12 @@ export function encodeCoalitionsJob(of: Omit<CoalitionsJob, 'format' | 'expect'>
 }
 
 /** One line of the worker's standard input. Throws `ZodError` or `TypeError`. */
-export function encodeCoalitionRequest(of: CoalitionRequest): string {
-  const { number, members, seed } = request.parse(of)
+export function encodeCoalitionRequest(of: CoalitionRequest | ReplayRequest): string {
+  const value = request.parse(of)
+  const { members } = value
   if (members.some((member, index) => index > 0 && member <= members[index - 1]!))
     throw new TypeError('the members are not in increasing order')
-  return `${JSON.stringify({ number, members, seed })}\n`
+  return `${JSON.stringify(value)}\n`
 }
 
 function assertPlayers({ players, examples }: CoalitionsJob): void {

@@ -56,7 +56,19 @@ export type TrainerEvent = z.infer<typeof event>
 export const trainerEventSchema: z.ZodType<TrainerEvent> = event
 export type FinishedEvent = Extract<TrainerEvent, { event: 'finished' }>
 
-/** What the worker that measures coalitions says (spec/trainer-job.md §coalitions). */
+const measured = {
+  number: whole,
+  members: z.array(whole),
+  seed: whole,
+  steps: whole,
+  /** Mean over the last pass. */
+  loss_e6: whole,
+  tokens: whole,
+  /** Per question, per candidate: nats × 10⁶. */
+  scores_e6: z.array(z.array(whole).min(2)).min(1),
+}
+
+/** What the worker that measures coalitions says (spec/trainer-job.md §coalitions, §replay). */
 const coalitionsEvent = z.discriminatedUnion('event', [
   z.strictObject({
     event: z.literal('started'),
@@ -67,21 +79,21 @@ const coalitionsEvent = z.discriminatedUnion('event', [
   }),
   progress,
   z.strictObject({ event: z.literal('coalition-progress'), number: whole, done: whole, total: whole }),
+  z.strictObject({ event: z.literal('coalition'), ...measured }),
   z.strictObject({
-    event: z.literal('coalition'),
-    number: whole,
-    members: z.array(whole),
-    seed: whole,
-    steps: whole,
-    loss_e6: whole,
-    tokens: whole,
-    scores_e6: z.array(z.array(whole).min(2)).min(1),
+    event: z.literal('replay'),
+    ...measured,
+    temperature_e6: whole,
+    utility_e6: whole,
+    /** Of each member, in their order: the utility's derivative by the weight of its loss. */
+    slopes_e6: z.array(whole),
   }),
   failed,
 ])
 export type CoalitionsEvent = z.infer<typeof coalitionsEvent>
 export const coalitionsEventSchema: z.ZodType<CoalitionsEvent> = coalitionsEvent
 export type CoalitionResult = Omit<Extract<CoalitionsEvent, { event: 'coalition' }>, 'event'>
+export type ReplayResult = Omit<Extract<CoalitionsEvent, { event: 'replay' }>, 'event'>
 
 /** Undefined for a line that is no event of ours: the caller must not trust such a worker. */
 export const readTrainerEvent = (line: string): TrainerEvent | undefined => read(trainerEventSchema, line)

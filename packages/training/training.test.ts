@@ -165,6 +165,14 @@ test('a coalition is asked for in one line, its members in order', () => {
   for (const members of [[1, 0], [1, 1], [-1], [0.5]])
     assert.throws(() => encodeCoalitionRequest({ number: 1, members, seed: 7 }))
   assert.throws(() => encodeCoalitionRequest({ number: 1, members: [], seed: -1 }))
+  assert.equal(
+    encodeCoalitionRequest({ number: 3, members: [0], seed: 7, replay: { temperature_e6: 4 } }),
+    '{"number":3,"members":[0],"seed":7,"replay":{"temperature_e6":4}}\n',
+  )
+  for (const temperature_e6 of [0, -1, 0.5])
+    assert.throws(() =>
+      encodeCoalitionRequest({ number: 3, members: [0], seed: 7, replay: { temperature_e6 } }),
+    )
 })
 
 test('what is no answer to a coalition is not read as one', () => {

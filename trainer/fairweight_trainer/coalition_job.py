@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from .base import Base
 from .errors import TrainerError
 from .job import MAX_BUNDLE, MAX_SEED, Material, parse_json, parse_material, token_ids
-from .recipe import fields, integer
+from .recipe import MILLION, fields, integer
 
 FORMAT = "fairweight/coalitions/v1"
 MAX_PLAYERS, MAX_QUESTIONS, MAX_CANDIDATES = 1024, 10_000, 64
@@ -31,9 +31,11 @@ class CoalitionsJob(Material):
 
 @dataclass(frozen=True)
 class Request:
+    """`temperature_e6`: set where the run is to be replayed backwards, too."""
     number: int
     members: tuple[int, ...]
     seed: int
+    temperature_e6: int | None
 
 
 def parse_coalitions_job(content: bytes) -> CoalitionsJob:
@@ -57,16 +59,23 @@ def parse_request(line: bytes, job: CoalitionsJob) -> Request:
     """Raises TrainerError `request-invalid`."""
     value = parse_json(line, "the request", "request-invalid")
     try:
-        fields(value, "request", ("number", "members", "seed"))
+        replayed = type(value) is dict and "replay" in value
+        fields(value, "request", ("number", "members", "seed", "replay")[:3 + replayed])
         last = len(job.players) - 1
         members = [integer(m, f"request.members[{i}]", 0, last)
                    for i, m in enumerate(_list(value["members"], "request.members", 0, last + 1))]
         if members != sorted(set(members)):
             raise TrainerError("job-invalid", "request.members is not in increasing order")
         return Request(integer(value["number"], "request.number", 0, MAX_SEED), tuple(members),
-                       integer(value["seed"], "request.seed", 0, MAX_SEED))
+                       integer(value["seed"], "request.seed", 0, MAX_SEED),
+                       _parse_replay(value["replay"]) if replayed else None)
     except TrainerError as error:
         raise TrainerError("request-invalid", error.message) from None
+
+
+def _parse_replay(value) -> int:
+    fields(value, "request.replay", ("temperature_e6",))
+    return integer(value["temperature_e6"], "request.replay.temperature_e6", 1, 1000 * MILLION)
 
 
 def _parse_players(value, bundles: set[int]) -> tuple[frozenset[int], ...]:

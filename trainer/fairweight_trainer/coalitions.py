@@ -14,6 +14,7 @@ from .events import Events
 from .guard import Stop
 from .job import open_job
 from .order import plan, tokens_after
+from .recipe import MILLION
 from .seal import Seal
 
 
@@ -49,21 +50,44 @@ def run_coalitions(folder: Path, seal: Seal, expected_sha256: str | None, events
 
 
 def _measure(job: CoalitionsJob, request: Request, trainer, scorer, events: Events, stop: Stop) -> None:
-    bundles = frozenset().union(*(job.players[m] for m in request.members))
-    chosen = frozenset(i for i, e in enumerate(job.examples) if e.bundle in bundles)
+    """Trains the coalition and tells how it answers; where it was asked for, goes back through the run as well."""
+    from .replay import Tape
+
+    player = {bundle: place for place, m in enumerate(request.members) for bundle in job.players[m]}
+    chosen = frozenset(i for i, e in enumerate(job.examples) if e.bundle in player)
     steps = plan(job, request.seed, chosen)
+    backwards = request.temperature_e6 is not None
+    tell = _progress(request.number, len(steps) * (1 + backwards), events, stop)
     trainer.begin(request.seed, len(steps))
+    tape = Tape(trainer, job.recipe, len(steps)) if backwards else trainer
     losses = []
-    told = time.monotonic()
     for step in steps:
-        losses.append(round(trainer.step(step) * 1e6))
+        losses.append(round(tape.step(step) * MILLION))
+        tell(len(losses))
+    last_pass = losses[-(len(steps) // job.recipe.passes):] if losses else [0]
+    tokens = tokens_after(job, steps)
+    found = {
+        "number": request.number, "members": list(request.members), "seed": request.seed, "steps": len(steps),
+        "loss_e6": round(sum(last_pass) / len(last_pass)), "tokens": sum(tokens[bundle] for bundle in player),
+        "scores_e6": [[round(score * MILLION) for score in scores] for scores in scorer.scores()]}
+    if not backwards:
+        events.emit("coalition", **found)
+        return
+    utility, slopes = tape.slopes(
+        scorer, request.temperature_e6 / MILLION, [player.get(e.bundle, 0) for e in job.examples],
+        len(request.members), lambda left: tell(2 * len(steps) - left))
+    events.emit("replay", **found, temperature_e6=request.temperature_e6, utility_e6=round(utility * MILLION),
+                slopes_e6=[round(slope * MILLION) for slope in slopes])
+
+
+def _progress(number: int, total: int, events: Events, stop: Stop):
+    told = time.monotonic()
+
+    def tell(done: int) -> None:
+        nonlocal told
         stop.check("in a coalition")
         if time.monotonic() - told >= 1:
             told = time.monotonic()
-            events.emit("coalition-progress", number=request.number, done=len(losses), total=len(steps))
-    last_pass = losses[-(len(steps) // job.recipe.passes):] if losses else [0]
-    tokens = tokens_after(job, steps)
-    events.emit(
-        "coalition", number=request.number, members=list(request.members), seed=request.seed, steps=len(steps),
-        loss_e6=round(sum(last_pass) / len(last_pass)), tokens=sum(tokens[b] for b in bundles),
-        scores_e6=[[round(score * 1e6) for score in scores] for scores in scorer.scores()])
+            events.emit("coalition-progress", number=number, done=done, total=total)
+
+    return tell

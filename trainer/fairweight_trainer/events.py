@@ -59,11 +59,13 @@ RUN = _ALWAYS | {
     "finished": {"steps": _integer, "loss_e6": _integer, "chain": _digest, "tokens": _tokens, "files": _files,
                  "adapter_sha256": _digest, "optimizer_sha256": _digest, "base_float32_sha256": _digest},
 }
+_COALITION = {"number": _integer, "members": _integers, "seed": _integer, "steps": _integer, "loss_e6": _integer,
+              "tokens": _integer, "scores_e6": _rows}
 COALITIONS = _ALWAYS | {
     "started": _STARTED,
     "coalition-progress": {"number": _integer, "done": _integer, "total": _integer},
-    "coalition": {"number": _integer, "members": _integers, "seed": _integer, "steps": _integer, "loss_e6": _integer,
-                  "tokens": _integer, "scores_e6": _rows},
+    "coalition": _COALITION,
+    "replay": _COALITION | {"temperature_e6": _integer, "utility_e6": _integer, "slopes_e6": _integers},
 }
 
 

@@ -8,6 +8,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from .recipe import MILLION, Recipe
 
 
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+
+
 def make_optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe, steps: int) -> tuple[AdamW, LambdaLR]:
     warmup = math.ceil(steps * recipe.warmup_ppm / MILLION)
 
@@ -17,9 +20,25 @@ def make_optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe, steps: 
             return (step + 1) / warmup
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
-    optimizer = AdamW(parameters, lr=recipe.learning_rate_e9 / 1e9, betas=(0.9, 0.999), eps=1e-8,
+    optimizer = AdamW(parameters, lr=recipe.learning_rate_e9 / 1e9, betas=BETAS, eps=EPSILON,
                       weight_decay=recipe.weight_decay_e6 / MILLION)
     return optimizer, LambdaLR(optimizer, share)
+
+
+def functional_step(values: torch.Tensor, gradient: torch.Tensor, mean: torch.Tensor, square: torch.Tensor,
+                    number: int, rate: float, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Step `number` = 1, 2, … of clipping and AdamW as a function that autograd can go back through.
+
+    (values, mean, square) after it. A test holds it against torch's own.
+    """
+    clipped = gradient * (recipe.clip_e6 / MILLION / (gradient.norm() + 1e-6)).clamp(max=1)
+    mean = BETAS[0] * mean + (1 - BETAS[0]) * clipped
+    square = BETAS[1] * square + (1 - BETAS[1]) * clipped ** 2
+    # Where a gradient was always 0 (A, while B is 0) the root has no derivative, and its value none either.
+    moved = square > 0
+    root = torch.where(moved, torch.where(moved, square, 1).sqrt(), 0) / math.sqrt(1 - BETAS[1] ** number)
+    step = mean / (root + EPSILON) / (1 - BETAS[0] ** number)
+    return values * (1 - rate * recipe.weight_decay_e6 / MILLION) - rate * step, mean, square
 
 
 def moments(optimizer: AdamW) -> dict[str, torch.Tensor]:

@@ -13,7 +13,8 @@ from .model import logits
 from .pack import LOWER_TOKENS, groups, mask_of
 from .train import Trainer
 
-# Tokens a pack when the upper layers and the head run: measured, see findings in spec/trainer-job.md.
+# Tokens a pack when the upper layers and the head run. Attention's cost grows with the square, the rest is quicker in
+# larger ones.
 SCORE_TOKENS = 384
 
 
@@ -91,14 +92,26 @@ class Scorer:
     @torch.no_grad()
     def scores(self) -> list[list[float]]:
         """Per question and candidate: the sum of its tokens' log-probabilities, in nats."""
-        flat = torch.cat([self.pack_scores(p, group) for p, group in self._packs]).tolist()
+        flat = torch.cat([self._pack_scores(p, group) for p, group in self._packs]).tolist()
         found, at = [], 0
         for question in self._questions:
             found.append(flat[at:at + len(question.candidates)])
             at += len(question.candidates)
         return found
 
-    def pack_scores(self, p: QuestionPack, group: list[int]) -> torch.Tensor:
+    def gather_utility(self, temperature: float) -> float:
+        """Adds the utility's gradient to the parameters'. Returns it: the mean over the questions of the log-probability
+        with which the right answer is chosen, when scores are divided by `temperature`."""
+        total = 0.0
+        for p, group in self._packs:
+            scores = self._pack_scores(p, group) / temperature
+            each = scores.split([len(self._questions[i].candidates) for i in group])
+            utility = torch.stack([F.log_softmax(s, 0)[0] for s in each]).sum() / len(self._questions)
+            utility.backward()
+            total += float(utility.detach())
+        return total
+
+    def _pack_scores(self, p: QuestionPack, group: list[int]) -> torch.Tensor:
         """One score an answer of the pack, in float64."""
         trainer = self._trainer
         final = trainer.upper(p, trainer.with_prefix([self._states[i] for i in group]))

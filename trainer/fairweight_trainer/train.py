@@ -55,6 +55,19 @@ class Lower:
     teacher: list[torch.Tensor]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One dialogue of a step. `teacher`: what the base says of its answer, where it is general text."""
+    example: Example
+    states: torch.Tensor
+    teacher: torch.Tensor | None
+    weight: torch.Tensor | None
+
+    @property
+    def answer(self) -> int:
+        return len(self.example.ids) - self.example.answer_from
+
+
 class Trainer:
     """Call `prepare` once, then `begin` for each run, and `step` for each step of its plan.
 
@@ -103,41 +116,53 @@ class Trainer:
     def step(self, step: Step) -> float:
         """One update. Returns the step's answer loss before it, in nats a token."""
         loss = self.gather(step)
-        clip_grad_norm_(self.trained, self._job.recipe.clip_e6 / MILLION)
-        self.optimizer.step()
-        self.schedule.step()
-        self.optimizer.zero_grad()
+        self.update()
         return loss
 
     def gather(self, step: Step) -> float:
-        """Adds the step's gradient to the parameters', in packs of bounded size. Returns the answer loss."""
-        job, lower = self._job, self._lower
-        parts = [(job.examples[i], lower.examples[i], None) for i in step.examples]
-        parts += [(job.general[i], lower.general[i], lower.teacher[i]) for i in step.general]
-        answers = sum(len(e.ids) - e.answer_from for e, _, t in parts if t is None)
-        general = sum(len(e.ids) - e.answer_from for e, _, t in parts if t is not None)
+        """Adds the step's gradient to the parameters'. Returns the answer loss."""
         total = 0.0
-        for group in groups([len(e.ids) for e, _, _ in parts], self.prefix, UPPER_TOKENS):
-            chosen = [parts[i] for i in group]
-            answer_loss, loss = self._losses(chosen, answers, general)
+        for answer_loss, loss in self.losses(step):
             loss.backward()
             total += answer_loss
         return total
 
-    def _losses(self, chosen, answers: int, general: int):
-        """(sum of the pack's answer losses / answers, the pack's share of the step's whole loss)."""
-        examples = [e for e, _, _ in chosen]
-        p = pack(examples, self.prefix)
-        final = self.upper(p, self.with_prefix([h for _, h, _ in chosen]))
-        learnt = [p.answers[i] for i, (_, _, t) in enumerate(chosen) if t is None]
-        kept = [p.answers[i] for i, (_, _, t) in enumerate(chosen) if t is not None]
-        end = learnt[-1].stop if learnt else 0
-        loss = torch.zeros(())
+    def update(self) -> None:
+        clip_grad_norm_(self.trained, self._job.recipe.clip_e6 / MILLION)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+
+    def losses(self, step: Step, weights: list[torch.Tensor] | None = None):
+        """In packs of bounded size: (the pack's share of the answer loss, its share of the step's whole loss).
+
+        `weights`: by what factor each example of the job counts in the second.
+        """
+        job, lower = self._job, self._lower
+        parts = [_Part(job.examples[i], lower.examples[i], None, None if weights is None else weights[i])
+                 for i in step.examples]
+        parts += [_Part(job.general[i], lower.general[i], lower.teacher[i], None) for i in step.general]
+        answers = sum(p.answer for p in parts if p.teacher is None)
+        general = sum(p.answer for p in parts if p.teacher is not None)
+        for group in groups([len(p.example.ids) for p in parts], self.prefix, UPPER_TOKENS):
+            yield self._losses([parts[i] for i in group], answers, general)
+
+    def _losses(self, parts: list[_Part], answers: int, general: int):
+        p = pack([part.example for part in parts], self.prefix)
+        final = self.upper(p, self.with_prefix([part.states for part in parts]))
+        learnt, kept = [q for q in parts if q.teacher is None], [q for q in parts if q.teacher is not None]
+        end = sum(q.answer for q in learnt)
+        answer_loss, loss = 0.0, torch.zeros(())
         if learnt:
-            loss = F.cross_entropy(logits(self.llama, final[:end]), p.labels[:end], reduction="sum") / answers
-        answer_loss = float(loss.detach())
+            given = logits(self.llama, final[:end])
+            if learnt[0].weight is None:
+                loss = F.cross_entropy(given, p.labels[:end], reduction="sum") / answers
+            else:
+                each = F.cross_entropy(given, p.labels[:end], reduction="none") / answers
+                loss = torch.stack([q.weight * each[a].sum() for q, a in zip(learnt, p.answers)]).sum()
+            answer_loss = float(loss.detach())
         if kept:
-            wanted = torch.cat([t for _, _, t in chosen if t is not None])
+            wanted = torch.cat([q.teacher for q in kept])
             if not self._keep_teacher:
                 wanted = self._distribution(wanted)
             given = F.log_softmax(logits(self.llama, final[end:]), -1)

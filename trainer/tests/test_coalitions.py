@@ -57,10 +57,11 @@ def found(tmp_path_factory, model_file):
     return bench, measured(bench, [(members,) for members in ALL])
 
 
-def ready(bench):
+def ready(bench, change=lambda trainer: None):
     job = parse_coalitions_job(bench.content())
     base = load_base(job.base)
     trainer = Trainer(job, base, job.questions)
+    change(trainer)
     trainer.prepare(lambda *_: None)
     scorer = Scorer(trainer, job.questions)
     scorer.prepare(lambda *_: None)
@@ -229,8 +230,9 @@ ASKED = {"number": 1, "members": [0, 2], "seed": 7}
 @pytest.mark.parametrize("asked", [
     b"", b"\n", b"[]", b"{", json.dumps(ASKED).encode()[:-1], *(json.dumps(ASKED | change).encode() for change in (
         {"members": [0, 3]}, {"members": [2, 0]}, {"members": [0, 0]}, {"members": [-1]}, {"members": [False]},
+        {"replay": {}}, {"replay": {"temperature_e6": 0}}, {"replay": 4}, {"replay": {"temperature_e6": 4, "more": 1}},
         {"members": "0"}, {"members": [0] * 4}, {"seed": -1}, {"seed": 1.0}, {"number": "1"}, {"more": 1})),
-    json.dumps(ASKED).replace('"seed"', '"seed": 7, "seed"').encode()], ids=range(17))
+    json.dumps(ASKED).replace('"seed"', '"seed": 7, "seed"').encode()], ids=range(21))
 def test_refuses_a_request(coalitions_bench, asked):
     job = parse_coalitions_job(coalitions_bench.content())
     assert parse_request(json.dumps(ASKED).encode(), job).members == (0, 2)
