@@ -26,7 +26,7 @@ def run_coalitions(folder: Path, seal: Seal, expected_sha256: str | None, events
 
     from .base import load_base
     from .questions import Scorer
-    from .train import Trainer, check_fits, fix_arithmetic
+    from .train import Trainer, check_fits, fix_arithmetic, keep_freed_memory
 
     fix_arithmetic(job.recipe.threads)
     events.emit("started", job_id=job.job_id, job_sha256=job.digest.hex(), version=VERSION,
@@ -37,6 +37,7 @@ def run_coalitions(folder: Path, seal: Seal, expected_sha256: str | None, events
         stop.check(f"while in phase {phase}")
 
     base = load_base(job.base, progress)
+    keep_freed_memory()
     check_fits(job, base)
     check_questions_fit(job, base)
     trainer = Trainer(job, base, job.questions)
@@ -68,16 +69,19 @@ def _measure(job: CoalitionsJob, request: Request, trainer, scorer, events: Even
     tokens = tokens_after(job, steps)
     found = {
         "number": request.number, "members": list(request.members), "seed": request.seed, "steps": len(steps),
-        "loss_e6": round(sum(last_pass) / len(last_pass)), "tokens": sum(tokens[bundle] for bundle in player),
-        "scores_e6": [[round(score * MILLION) for score in scores] for scores in scorer.scores()]}
+        "loss_e6": round(sum(last_pass) / len(last_pass)), "tokens": sum(tokens[bundle] for bundle in player)}
     if not backwards:
-        events.emit("coalition", **found)
+        events.emit("coalition", **found, scores_e6=_rounded(scorer.scores()))
         return
-    utility, slopes = tape.slopes(
+    scores, utility, slopes = tape.slopes(
         scorer, request.temperature_e6 / MILLION, [player.get(e.bundle, 0) for e in job.examples],
         len(request.members), lambda left: tell(2 * len(steps) - left))
-    events.emit("replay", **found, temperature_e6=request.temperature_e6, utility_e6=round(utility * MILLION),
-                slopes_e6=[round(slope * MILLION) for slope in slopes])
+    events.emit("replay", **found, scores_e6=_rounded(scores), temperature_e6=request.temperature_e6,
+                utility_e6=round(utility * MILLION), slopes_e6=[round(slope * MILLION) for slope in slopes])
+
+
+def _rounded(rows: list[list[float]]) -> list[list[int]]:
+    return [[round(score * MILLION) for score in scores] for scores in rows]
 
 
 def _progress(number: int, total: int, events: Events, stop: Stop):

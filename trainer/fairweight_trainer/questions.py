@@ -92,28 +92,27 @@ class Scorer:
     @torch.no_grad()
     def scores(self) -> list[list[float]]:
         """Per question and candidate: the sum of its tokens' log-probabilities, in nats."""
-        flat = torch.cat([self._pack_scores(p, group) for p, group in self._packs]).tolist()
-        found, at = [], 0
-        for question in self._questions:
-            found.append(flat[at:at + len(question.candidates)])
-            at += len(question.candidates)
-        return found
+        return [scores.tolist() for pack, group in self._packs for scores in self._by_question(pack, group)]
 
-    def gather_utility(self, temperature: float) -> float:
-        """Adds the utility's gradient to the parameters'. Returns it: the mean over the questions of the log-probability
-        with which the right answer is chosen, when scores are divided by `temperature`."""
-        total = 0.0
-        for p, group in self._packs:
-            scores = self._pack_scores(p, group) / temperature
-            each = scores.split([len(self._questions[i].candidates) for i in group])
-            utility = torch.stack([F.log_softmax(s, 0)[0] for s in each]).sum() / len(self._questions)
+    def gather_utility(self, temperature: float) -> tuple[float, list[list[float]]]:
+        """Adds the utility's gradient to the parameters'. Returns it, and the scores.
+
+        It is the mean over the questions of the log-probability with which the right answer is chosen, when scores are
+        divided by `temperature`.
+        """
+        total, scores = 0.0, []
+        for pack, group in self._packs:
+            each = self._by_question(pack, group)
+            utility = torch.stack([F.log_softmax(s / temperature, 0)[0] for s in each]).sum() / len(self._questions)
             utility.backward()
             total += float(utility.detach())
-        return total
+            scores += [s.tolist() for s in each]
+        return total, scores
 
-    def _pack_scores(self, p: QuestionPack, group: list[int]) -> torch.Tensor:
-        """One score an answer of the pack, in float64."""
+    def _by_question(self, p: QuestionPack, group: list[int]) -> tuple[torch.Tensor, ...]:
+        """The scores of each question of a pack, in float64."""
         trainer = self._trainer
         final = trainer.upper(p, trainer.with_prefix([self._states[i] for i in group]))
         given = F.log_softmax(logits(trainer.llama, final), -1)[p.reads, p.labels]
-        return torch.zeros(p.answers, dtype=torch.float64).index_add(0, p.owners, given.double())
+        scores = torch.zeros(p.answers, dtype=torch.float64).index_add(0, p.owners, given.double())
+        return scores.split([len(self._questions[i].candidates) for i in group])

@@ -58,14 +58,14 @@ class Tape:
         return loss
 
     def slopes(self, scorer: Scorer, temperature: float, owner: list[int], players: int,
-               back) -> tuple[float, list[float]]:
-        """(utility, its derivative by each player's weight). `owner`: the player of each example of the job; of those
-        that were not trained on, any.
+               back) -> tuple[list[list[float]], float, list[float]]:
+        """(scores, utility, its derivative by each player's weight). `owner`: the player of each example of the job; of
+        those that were not trained on, any.
 
         Leaves the network at its start. back(done) is called after each step.
         """
         trainer = self._trainer
-        utility = scorer.gather_utility(temperature)
+        utility, scores = scorer.gather_utility(temperature)
         adjoint = self._taken_gradient()
         mean, square = torch.zeros_like(adjoint), torch.zeros_like(adjoint)
         slopes = torch.zeros(players, dtype=torch.float64)
@@ -77,7 +77,7 @@ class Tape:
             adjoint = adjoint + curved
             slopes += found
             back(len(self._kept))
-        return utility, slopes.tolist()
+        return scores, utility, slopes.tolist()
 
     def _through_update(self, kept: Kept, *adjoints: torch.Tensor):
         """From what the values and moments after an update are worth, to values, gradient and moments before it."""

@@ -21,7 +21,7 @@ def run(folder: Path, seal: Seal, expected_sha256: str | None, events: Events, s
     from . import export
     from .base import load_base
     from .checkpoint import read_checkpoint, restore, write_checkpoint
-    from .train import Trainer, check_fits, fix_arithmetic, tokens_of
+    from .train import Trainer, check_fits, fix_arithmetic, keep_freed_memory, tokens_of
 
     fix_arithmetic(job.recipe.threads)
     checkpoint = read_checkpoint(folder, seal, job.digest, job.recipe.threads)
@@ -37,6 +37,7 @@ def run(folder: Path, seal: Seal, expected_sha256: str | None, events: Events, s
             raise TrainerError("interrupted", f"stopped while in phase {phase}")
 
     base = load_base(job.base, progress)
+    keep_freed_memory()
     check_fits(job, base)
     trainer = Trainer(job, base)
     if done < len(steps):

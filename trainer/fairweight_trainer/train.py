@@ -3,6 +3,7 @@
 The loss of a step is the mean cross-entropy over its answers' tokens, plus, with distillation, weight ×
 the mean over its general answers' tokens of KL(base ‖ model). Nothing is drawn at random after the start.
 """
+import ctypes
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,7 @@ from .recipe import MILLION
 # Up to this size the base's distributions over the general answers are kept; else its last states, and each step
 # computes the distributions again.
 TEACHER_BYTES = 1 << 30
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
 def fix_arithmetic(threads: int) -> None:
@@ -29,6 +31,17 @@ def fix_arithmetic(threads: int) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.set_float32_matmul_precision("highest")
+
+
+def keep_freed_memory() -> None:
+    """A step takes and frees the same tens of megabytes again and again: what stays with the process is not cleared by
+    the kernel each time (a tenth of a step, measured). Once the base is loaded, so that what loading took goes back."""
+    try:
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    except (OSError, AttributeError):
+        pass  # Not glibc: slower, and the same bits.
 
 
 def check_fits(job: Material, base: Base) -> None:

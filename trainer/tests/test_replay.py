@@ -76,8 +76,9 @@ def test_a_slope_is_what_retraining_with_another_weight_shows(coalitions_bench, 
     for step in steps[first:]:
         tape.step(step)
     places = [0 if m is None else members.index(m) for m in owner]
-    found, slopes = tape.slopes(scorer, TEMPERATURE, places, len(members), lambda left: None)
+    scores, found, slopes = tape.slopes(scorer, TEMPERATURE, places, len(members), lambda left: None)
     assert found == pytest.approx(retrained(0, 1.0))
+    assert scores == scorer.scores()
     shown = [(retrained(m, 1 + by) - retrained(m, 1 - by)) / (2 * by) for m in members]
     largest = max(map(abs, shown))
     assert largest > 0.01
