@@ -1,7 +1,6 @@
 """A job of coalitions, and the requests for it (spec/trainer-job.md, "Coalitions"): checked whole, as a job is."""
 from dataclasses import dataclass
 
-from .base import Base
 from .errors import TrainerError
 from .job import MAX_BUNDLE, MAX_SEED, Material, parse_json, parse_material, token_ids
 from .recipe import MILLION, fields, integer
@@ -46,13 +45,6 @@ def parse_coalitions_job(content: bytes) -> CoalitionsJob:
     questions = tuple(_parse_question(value, f"questions[{i}]", material["recipe"].max_length)
                       for i, value in enumerate(_list(job["questions"], "questions", 1, MAX_QUESTIONS)))
     return CoalitionsJob(**material, players=players, questions=questions)
-
-
-def check_questions_fit(job: CoalitionsJob, base: Base) -> None:
-    """What the questions can only be refused for once the base is known."""
-    for i, question in enumerate(job.questions):
-        if max(map(max, (question.ids, *question.candidates))) >= base.shape.vocabulary:
-            raise TrainerError("job-invalid", f"questions[{i}] has a token the base does not have")
 
 
 def parse_request(line: bytes, job: CoalitionsJob) -> Request:

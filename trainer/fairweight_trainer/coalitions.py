@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 
 from . import VERSION
-from .coalition_job import (MAX_REQUEST_BYTES, CoalitionsJob, Request, check_questions_fit, parse_coalitions_job,
-                            parse_request)
+from .coalition_job import MAX_REQUEST_BYTES, CoalitionsJob, Request, parse_coalitions_job, parse_request
 from .errors import TrainerError
 from .events import Events
 from .guard import Stop
@@ -25,7 +24,7 @@ def run_coalitions(folder: Path, seal: Seal, expected_sha256: str | None, events
     import torch
 
     from .base import load_base
-    from .questions import Scorer
+    from .questions import Scorer, check_questions_fit
     from .train import Trainer, check_fits, fix_arithmetic, keep_freed_memory
 
     fix_arithmetic(job.recipe.threads)
@@ -39,7 +38,7 @@ def run_coalitions(folder: Path, seal: Seal, expected_sha256: str | None, events
     base = load_base(job.base, progress)
     keep_freed_memory()
     check_fits(job, base)
-    check_questions_fit(job, base)
+    check_questions_fit(job.questions, base)
     trainer = Trainer(job, base, job.questions)
     scorer = Scorer(trainer, job.questions)
     dialogues = len(job.examples) + len(job.general)

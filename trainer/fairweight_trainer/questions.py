@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from .base import Base
 from .coalition_job import Question
+from .errors import TrainerError
 from .model import logits
 from .pack import LOWER_TOKENS, groups, mask_of
 from .train import Trainer
@@ -65,6 +67,13 @@ def pack_questions(questions: list[Question], prefix: int) -> QuestionPack:
     own = (q[None, :] == -1) | (q[None, :] == q[:, None]) & ((a[None, :] == -1) | (a[None, :] == a[:, None]))
     return QuestionPack(torch.tensor(ids), torch.tensor(positions), mask_of(own), torch.tensor(rows),
                         torch.tensor(reads), torch.tensor(labels), torch.tensor(owners), answers, tuple(cuts))
+
+
+def check_questions_fit(questions: tuple[Question, ...], base: Base) -> None:
+    """What questions can only be refused for once the base is known."""
+    for i, question in enumerate(questions):
+        if max(map(max, (question.ids, *question.candidates))) >= base.shape.vocabulary:
+            raise TrainerError("job-invalid", f"questions[{i}] has a token the base does not have")
 
 
 class Scorer:

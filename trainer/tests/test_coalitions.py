@@ -4,11 +4,14 @@ import io
 import json
 import signal
 import struct
+import subprocess
+import sys
 
 import pytest
 import torch
 from peft import PeftModel
 
+from conftest import ROOT
 from fairweight_trainer import export
 from fairweight_trainer.base import load_base
 from fairweight_trainer.coalition_job import parse_coalitions_job, parse_request
@@ -301,3 +304,9 @@ def test_an_idle_worker_stops_when_asked_and_a_bad_request_ends_it(coalitions_be
     bad.stdin.flush()
     assert until(bad, "failed")[-1]["code"] == "request-invalid"
     assert bad.wait(timeout=10) == 64
+
+
+def test_a_refused_job_costs_no_loading():
+    """What checks a job and a request does not import what takes seconds."""
+    script = "import sys, fairweight_trainer.coalitions; sys.exit('torch' in sys.modules or 'peft' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
