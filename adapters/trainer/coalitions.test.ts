@@ -16,7 +16,9 @@ function worker(t: TestContext, script: string, more: Partial<CoalitionWorkerOpt
   writeFileSync(python, `#!/bin/sh\ncat <&3 > "$HOME/key"\necho "$@" > "$HOME/args"\n${script}\n`)
   chmodSync(python, 0o700)
   const options = { python, source: directory, directory, jobDigest: 'a'.repeat(64), ...more }
-  return { directory, ...startCoalitionWorker({ identity: 'AGE-SECRET-KEY-1TEST', ...options }) }
+  const started = startCoalitionWorker({ identity: 'AGE-SECRET-KEY-1TEST', ...options })
+  t.after(() => started.close())
+  return { directory, ...started }
 }
 
 test('coalitions are answered in the order they were asked, until nothing more is asked', async (t) => {
