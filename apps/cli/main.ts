@@ -43,6 +43,11 @@ const COMMANDS: readonly Listed[] = [
     load: async () => (await import('../audit/index.ts')).registerAudit,
   },
   {
+    name: 'fidelity',
+    summary: 'measure shares again from another seed, and say how far they agree',
+    load: async () => (await import('../fidelity/index.ts')).registerFidelity,
+  },
+  {
     name: 'measure',
     summary: 'print the measurement of a checkout',
     load: async () => (await import('../measure/index.ts')).registerMeasure,

@@ -46,7 +46,9 @@ import {
 import { assertAllowed, currentPolicy, readPolicies } from './policies.ts'
 import { manifestLeavesOf, tokensLeavesOf } from './record/party-leaves.ts'
 import { registerRecord } from './record/routes.ts'
+import { createFidelity } from './run/fidelity.ts'
 import { createPipeline } from './run/pipeline.ts'
+import type { PipelineParts } from './run/ports.ts'
 import { registerRuns } from './run/routes.ts'
 import { runMigrations } from './run/tables.ts'
 import { createShelf, registerServing } from './serve/index.ts'
@@ -188,7 +190,7 @@ async function compose(
   const created = Math.floor(new Date(policy.predicate.issuedAt).getTime() / 1000)
   for (const { model, serves } of policy.predicate.prices)
     if (serves === 'base') shelf.putBase(model, created)
-  const pipeline = createPipeline({
+  const parts: PipelineParts = {
     context,
     intake: createIntake(context),
     shares: createShareBook(context),
@@ -200,7 +202,9 @@ async function compose(
     },
     scratch,
     refreshEvidence: keeper.refresh,
-  })
+  }
+  const pipeline = createPipeline(parts)
+  const fidelity = createFidelity(parts)
 
   const app = createServer(diagnostics)
   registerServing(app, context, { meter: createMeter(context), shelf })
@@ -215,7 +219,7 @@ async function compose(
     ],
   })
   registerLedgerRoutes(app, context)
-  registerRuns(app, context, pipeline)
+  registerRuns(app, context, pipeline, fidelity)
   registerRecord(app, context, {
     books: {
       usageLeavesOf: (close) => usageLeavesOf(context, close),
@@ -229,6 +233,8 @@ async function compose(
 
   await pipeline.resume()
   closers.push(() => pipeline.stop())
+  await fidelity.resume().catch((error: unknown) => diagnostics.error('fidelity.not-resumed', error))
+  closers.push(() => fidelity.stop())
   const housekeeping = setInterval(() => void keepHouse(context, keeper.refresh), HOUSEKEEPING_MS)
   closers.push(() => clearInterval(housekeeping))
   return { url, node: settings.node, term }

@@ -106,6 +106,7 @@ const attribution = z
     recipe,
   })
   .refine((it) => (it.method === 'tokens') === (it.utility === null), 'exactly `tokens` has no utility')
+  .refine((it) => it.method !== 'replay' || it.seeds >= 2, 'a replay is repeated with at least two seeds')
 
 /** How the served model is asked for contributed wording, and how much of it may come back. */
 const extraction = z.strictObject({

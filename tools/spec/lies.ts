@@ -7,6 +7,10 @@ const FEBRUARY_31 = '2026-02-31T00:00:00Z'
 
 export const LIES: Readonly<Record<KindName, readonly Lie[]>> = {
   policy: [
+    [
+      'a replay that is never repeated',
+      (it) => Object.assign(it.attribution, { method: 'replay', seeds: 1 }),
+    ],
     ['the split sums to 9 999', (it) => (it.split.operator = 2_999)],
     ['a first version that names a pool', (it) => (it.genesis = fixedHex('other pool'))],
     ['one witness makes up the quorum twice', (it) => (it.log.witnesses = repeat(it.log.witnesses[0]))],

@@ -56,7 +56,7 @@ export const attributeRun: Step = async (parts, run, board, signal) => {
   board.show({ stage: 'serving', detail: 'Loading the trained model' })
 }
 
-function contributorsOf(composition: Composition, { scores }: Measured) {
+export function contributorsOf(composition: Composition, { scores }: Pick<Measured, 'scores'>) {
   const bundles = included(composition)
   const alike = alikeAnswers(composition)
   return playersOf(composition).map((contributor) => {

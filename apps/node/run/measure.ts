@@ -1,10 +1,12 @@
 /** What the policy's method measures of each contributor, and what of it the attribution statement says. */
 import {
   answerOf,
+  assertNotSaturated,
   coalitionName,
   contrast,
   leaveOneOut,
   measuringOf,
+  replayScores,
   scoresOf,
   utilityOf,
   type Score,
@@ -15,10 +17,10 @@ import type { Composition } from '#mixing'
 import type { NodeContext } from '#node/core'
 import { coalitionSeed, type Estimate, type Utility } from '#statements'
 import type { Scores } from './coalition-values.ts'
-import { openInput } from './input.ts'
+import { openInput, type RunInput } from './input.ts'
 import type { PipelineParts } from './ports.ts'
 import type { ProgressBoard } from './progress.ts'
-import { playersOf, retrain } from './retrain.ts'
+import { playersOf, replay, retrain } from './retrain.ts'
 import { RunError, type Run } from './row.ts'
 
 export interface Measured {
@@ -45,41 +47,59 @@ export async function measure(
   const { validation } = await openInput(parts.context, run.input)
   if (validation === null || rules.utility === null)
     throw new RunError('run-forged', 'the run was asked for without the validation set of its policy')
-  if (measuring.kind === 'replay') throw new RunError('run-forged', 'not built yet')
+  const answers = answersOf(validation)
+  const everybody = coalitionName(players.map((_, at) => at))
+  const byPlayer = (scores: readonly Score[]) => new Map(players.map((one, at) => [one, scores[at]!]))
+  const asked = { runId: run.id, job: run.job!, composition, validation, seeds }
+  const estimateOf = (coalitions: number, exact: boolean, scores: readonly ReadonlyMap<string, Scores>[]) => {
+    const tables = scores.map((of) => valuesOf(of, rules.utility!))
+    return {
+      utility: rules.utility!,
+      questions: agreed.items,
+      seeds: seeds.length,
+      coalitions,
+      exact,
+      empty: utilityOf(tables.map((table) => table.get('')!)),
+      full: utilityOf(tables.map((table) => table.get(everybody)!)),
+      table: tableDigest(parts.context, run.job!, players, scores),
+    }
+  }
+  if (measuring.kind === 'replay') {
+    const { slopes, scores, lossE6 } = await replay(parts.context, parts.trainer, asked, board, signal)
+    assertNotSaturated(lossE6)
+    return {
+      scores: byPlayer(replayScores(slopes)),
+      leaveOneOut: null,
+      estimate: estimateOf(2, false, scores),
+    }
+  }
   const { retraining } = measuring
   const measured = await retrain(
     parts.context,
     parts.trainer,
-    { runId: run.id, job: run.job!, composition, validation, coalitions: retraining.coalitions, seeds },
+    { ...asked, coalitions: retraining.coalitions },
     board,
     signal,
   )
   const tables = measured.map((scores) => valuesOf(scores, rules.utility!))
-  const answers = validation.items.map(answerOf)
-  const everybody = coalitionName(players.map((_, at) => at))
-  const byPlayer = (scores: readonly Score[]) => new Map(players.map((one, at) => [one, scores[at]!]))
   return {
     scores: byPlayer(scoresOf(retraining, tables, answers)),
     leaveOneOut: retraining.exact ? byPlayer(scoresOf(leaveOneOut(players.length), tables, answers)) : null,
-    estimate: {
-      utility: rules.utility,
-      questions: agreed.items,
-      seeds: seeds.length,
-      coalitions: retraining.coalitions.length,
-      exact: retraining.exact,
-      empty: utilityOf(tables.map((table) => table.get('')!)),
-      full: utilityOf(tables.map((table) => table.get(everybody)!)),
-      table: tableDigest(parts.context, run.job!, players, measured),
-    },
+    estimate: estimateOf(retraining.coalitions.length, retraining.exact, measured),
   }
 }
 
-function valuesOf(scores: ReadonlyMap<string, Scores>, utility: Utility): ValueTable {
+/** The right answers, which say what questions belong together. */
+export function answersOf({ items }: NonNullable<RunInput['validation']>): string[] {
+  return items.map(answerOf)
+}
+
+export function valuesOf(scores: ReadonlyMap<string, Scores>, utility: Utility): ValueTable {
   return new Map([...scores].map(([members, of]) => [members, contrast(of, utility)]))
 }
 
 /** Commits to every score of every coalition under a salt of its own, and tells nobody any of them. */
-function tableDigest(
+export function tableDigest(
   { machine }: NodeContext,
   job: string,
   players: readonly string[],

@@ -28,6 +28,8 @@ export interface RetrainInput {
   readonly validation: NonNullable<RunInput['validation']>
   readonly coalitions: readonly Coalition[]
   readonly seeds: readonly number[]
+  /** Else as many as there are cores. */
+  readonly workers?: number
 }
 
 /** Contributors with something in the mix, in the order of their first receipts: the players. */
@@ -64,7 +66,8 @@ export async function retrain(
   const directory = join(context.folders.work, `coalitions-${input.runId}`)
   const open = await openJob(context, place, input, directory)
   const stop = new AbortController()
-  const workers = Array.from({ length: Math.min(availableParallelism(), missing.length) }, async () => {
+  const most = input.workers ?? availableParallelism()
+  const workers = Array.from({ length: Math.min(most, missing.length) }, async () => {
     const worker = startCoalitionWorker({ ...open, signal: AbortSignal.any([signal, stop.signal]) })
     try {
       for (let next = missing.shift(); next !== undefined; next = missing.shift()) {
@@ -92,7 +95,64 @@ export async function retrain(
   return known
 }
 
-async function openJob(context: NodeContext, place: TrainerPlace, input: RetrainInput, directory: string) {
+/**
+ * One replay a seed of everybody together, on one worker: `slopes[seed][player]` in millionths of a nat, and the scores
+ * of the base and of all, by {@link coalitionName}. Nothing of it is kept: a node that died replays again.
+ */
+export async function replay(
+  context: NodeContext,
+  place: TrainerPlace,
+  input: Omit<RetrainInput, 'coalitions'>,
+  board: ProgressBoard,
+  signal: AbortSignal,
+): Promise<{ slopes: number[][]; scores: ReadonlyMap<string, Scores>[]; lossE6: number }> {
+  const directory = join(context.folders.work, `coalitions-${input.runId}`)
+  const all = playersOf(input.composition).map((_, at) => at)
+  const { temperatureE3 } = context.policy.predicate.attribution.utility!
+  const done: { slopes: number[]; scores: ReadonlyMap<string, Scores>; lossE6: number }[] = []
+  const worker = startCoalitionWorker({ ...(await openJob(context, place, input, directory)), signal })
+  try {
+    for (const [number, seed] of input.seeds.entries()) {
+      board.show({
+        stage: 'measuring',
+        detail: 'Replaying the run backwards, to see what each one’s data did',
+        done: number,
+        total: input.seeds.length,
+        unit: 'seeds',
+      })
+      const base = await worker.run({ number: 2 * number, members: [], seed })
+      const whole = await worker.replay({
+        number: 2 * number + 1,
+        members: all,
+        seed,
+        replay: { temperature_e6: 1000 * temperatureE3 },
+      })
+      done.push({
+        slopes: whole.slopes_e6,
+        scores: new Map([
+          [coalitionName([]), base.scores_e6],
+          [coalitionName(all), whole.scores_e6],
+        ]),
+        lossE6: whole.loss_e6,
+      })
+    }
+  } finally {
+    await worker.close()
+  }
+  await rm(directory, { recursive: true, force: true })
+  return {
+    slopes: done.map(({ slopes }) => slopes),
+    scores: done.map(({ scores }) => scores),
+    lossE6: Math.min(...done.map(({ lossE6 }) => lossE6)),
+  }
+}
+
+async function openJob(
+  context: NodeContext,
+  place: TrainerPlace,
+  input: Omit<RetrainInput, 'coalitions'>,
+  directory: string,
+) {
   const { base, recipe, attribution } = context.policy.predicate
   const { composition } = input
   const bundles = included(composition)

@@ -3,11 +3,27 @@ import type { FastifyInstance } from 'fastify'
 import { assertOperator, HttpError, type NodeContext } from '#node/core'
 import { normalizeItem } from '#statements'
 import { isAgreedValidation, runInputSchema } from './input.ts'
+import type { FidelityWork } from './fidelity.ts'
 import type { Pipeline } from './pipeline.ts'
 
 const BODY_LIMIT = 50_000_000
 
-export function registerRuns(app: FastifyInstance, context: NodeContext, pipeline: Pipeline): void {
+export function registerRuns(
+  app: FastifyInstance,
+  context: NodeContext,
+  pipeline: Pipeline,
+  fidelity: FidelityWork,
+): void {
+  app.post('/v1/operator/fidelity', async (request, reply) => {
+    assertOperator(request, context.operatorTokenHash)
+    return reply.code(202).send(await fidelity.request())
+  })
+
+  app.get('/v1/operator/fidelity', async (request) => {
+    assertOperator(request, context.operatorTokenHash)
+    return fidelity.view()
+  })
+
   app.post('/v1/operator/runs', { bodyLimit: BODY_LIMIT }, async (request, reply) => {
     assertOperator(request, context.operatorTokenHash)
     const input = runInputSchema.safeParse(request.body)

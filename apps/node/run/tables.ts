@@ -55,6 +55,12 @@ export interface CoalitionValueRow {
   readonly code: string
 }
 
+/** A fidelity that was asked for; its statement, once it is stated. */
+export interface FidelityRow {
+  readonly job: string
+  readonly statement: string | null
+}
+
 // A type and not an interface: Kysely asks for an index signature.
 export type RunTables = {
   runs: RunRow
@@ -62,6 +68,7 @@ export type RunTables = {
   tokens_leaves: TokensLeafRow
   model_signatures: ModelSignatureRow
   coalition_values: CoalitionValueRow
+  fidelities: FidelityRow
 }
 
 export const runMigrations: Migrations = {
@@ -108,5 +115,9 @@ export const runMigrations: Migrations = {
       sealed text not null,
       code text not null,
       primary key (job, seed, members)
+    );
+    create table fidelities (
+      job text primary key,
+      statement text
     );`,
 }

@@ -1,0 +1,1 @@
+export { registerFidelity } from './command.ts'
