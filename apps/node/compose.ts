@@ -32,6 +32,7 @@ import { holdDataFolder } from './data-folder.ts'
 import { createEvidenceKeeper } from './evidence-keeper.ts'
 import { createIntake, ingestMigrations, registerIngest } from './ingest/index.ts'
 import {
+  betweenPayouts,
   closeUsageIfDue,
   createMeter,
   createShareBook,
@@ -43,6 +44,7 @@ import {
   shareLeavesOf,
   usageLeavesOf,
 } from './ledger/index.ts'
+import { payeeChangesOf, payeeMigrations, registerPayees } from './payees/index.ts'
 import { assertAllowed, currentPolicy, readPolicies } from './policies.ts'
 import { manifestLeavesOf, tokensLeavesOf } from './record/party-leaves.ts'
 import { registerRecord } from './record/routes.ts'
@@ -110,7 +112,7 @@ async function compose(
   if (postgres !== undefined) closers.push(postgres.stop)
   const database = openDatabase(postgres?.url ?? settings.database!)
   closers.push(() => database.destroy())
-  await migrate(database, coreMigrations, ledgerMigrations, ingestMigrations, runMigrations)
+  await migrate(database, coreMigrations, ledgerMigrations, ingestMigrations, payeeMigrations, runMigrations)
 
   const signingKey = await logKey(platform.rootSecret)
   const { origin } = policy.predicate.log
@@ -215,9 +217,11 @@ async function compose(
         tokens: await tokensLeavesOf(context, contributor, key),
         shares: await shareLeavesOf(context, contributor),
         payouts: await payoutLeavesOf(context, contributor),
+        payeeChanges: await payeeChangesOf(context, contributor),
       }),
     ],
   })
+  registerPayees(app, context, betweenPayouts(context))
   registerLedgerRoutes(app, context)
   registerRuns(app, context, pipeline, fidelity)
   registerRecord(app, context, {

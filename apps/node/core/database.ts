@@ -99,6 +99,8 @@ export async function migrate(database: Database, ...lists: readonly Migrations[
   const { error } = await new Migrator({
     db: database,
     provider: { getMigrations: async () => all },
+    // Each role numbers its own, so a new one of an earlier role comes after those of a later.
+    allowUnorderedMigrations: true,
   }).migrateToLatest()
   if (error !== undefined) throw new Error('the database could not be brought up to date', { cause: error })
 }

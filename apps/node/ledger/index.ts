@@ -1,7 +1,7 @@
 export { createShareBook, shareLeavesOf } from './attributions.ts'
 export { closeUsageIfDue, openPeriod, usageLeavesOf } from './close.ts'
 export { createMeter } from './meter.ts'
-export { payoutLeavesOf } from './payouts.ts'
+export { betweenPayouts, payoutLeavesOf } from './payouts.ts'
 export { recoverLedger } from './recovery.ts'
 export { registerLedgerRoutes } from './routes.ts'
 export { ledgerMigrations } from './tables.ts'

@@ -1,26 +1,39 @@
-/** Where contributors' money goes: what each signed in an offer (spec/payout.md §destination). */
+/** Where contributors' money goes: what each signed in a payee change, or else in an offer (spec/payout.md §destination). */
 import type { NodeContext } from '#node/core'
-import { destinationOf, offer, openStatement, type Payee, type PayoutLeaf } from '#statements'
+import { destinationOf, offer, openStatement, payeeInForce, type Payee, type PayoutLeaf } from '#statements'
+import { allPayeeLinks } from '../payees/index.ts'
 
-/** By contributor, the payee of its newest offer in the log. */
-export async function payeesOf(context: NodeContext): Promise<ReadonlyMap<string, Payee>> {
-  const offers = await signedOffers(context)
-  return new Map(offers.map(({ contributor, payee }) => [contributor, payee]))
+/** By contributor, where the payout of `period` goes: the newest change in force, else the newest logged offer. */
+export async function payeesOf(
+  context: NodeContext,
+  payout: { readonly period: number; readonly statedAt: string },
+): Promise<ReadonlyMap<string, Payee>> {
+  const payees = new Map((await signedOffers(context)).map(({ contributor, payee }) => [contributor, payee]))
+  for (const [contributor, links] of await allPayeeLinks(context)) {
+    const changed = payeeInForce(links, payout)
+    if (changed !== undefined) payees.set(contributor, changed)
+  }
+  return payees
 }
 
 /**
- * The payees that payout leaves are bound to: an offer made since, or a row changed since, sends nothing elsewhere.
- * A leaf whose destination none of the payee's offers gives is left out.
+ * The payees that payout leaves are bound to: a wish made since, or a row changed since, sends nothing elsewhere.
+ * A leaf whose destination none of the payee's offers and changes gives is left out.
  */
 export async function boundPayees(
   context: NodeContext,
   leaves: readonly PayoutLeaf[],
 ): Promise<ReadonlyMap<string, Payee>> {
   const offers = Map.groupBy(await signedOffers(context), ({ contributor }) => contributor)
+  const changes = await allPayeeLinks(context)
   const bound = new Map<string, Payee>()
   for (const { payee, salt, destination } of leaves) {
-    const found = offers.get(payee)?.find((one) => destinationOf(one.payee, salt) === destination)
-    if (found !== undefined) bound.set(payee, found.payee)
+    const wished = [
+      ...(offers.get(payee) ?? []).map((one) => one.payee),
+      ...(changes.get(payee) ?? []).map(({ change }) => change.predicate.payee),
+    ]
+    const found = wished.find((one) => destinationOf(one, salt) === destination)
+    if (found !== undefined) bound.set(payee, found)
   }
   return bound
 }

@@ -12,6 +12,7 @@ import { HttpError, type NodeContext, type Tx } from '#node/core'
 import {
   decodeSumProof,
   decodeSumRoot,
+  formatTime,
   openStatement,
   payout,
   payoutLeafDigest,
@@ -21,6 +22,7 @@ import {
 } from '#statements'
 import { CARRY, ensureAccount, payeeAccount, REVENUE, transfer } from './accounts.ts'
 import { attributionOf, provenOf, type SumProven } from './attributions.ts'
+import type { BetweenPayouts, NextPayout } from '../payees/index.ts'
 import { findClose } from './close.ts'
 import { payeesOf } from './payees.ts'
 import { policyByDigest } from './policies.ts'
@@ -46,7 +48,7 @@ async function payOutInTurn(context: NodeContext): Promise<string[]> {
 
 async function payOutNext(context: NodeContext, core: Tx): Promise<string | undefined> {
   const tx = ledgerTx(core)
-  await sql`lock table payouts in share row exclusive mode`.execute(tx)
+  await holdPayouts(tx)
   const unpaid = await oldestUnpaid(tx)
   if (unpaid === undefined) return undefined
   const parts = payoutParts(await inputFor(context, tx, unpaid), {
@@ -69,6 +71,38 @@ async function payOutNext(context: NodeContext, core: Tx): Promise<string | unde
     .execute()
   await move(tx, unpaid, parts, context.now())
   return digest
+}
+
+/** Runs `work` in a transaction while no payout can be stated: what it decides is decided before the next one. */
+export function betweenPayouts(context: NodeContext): BetweenPayouts {
+  return (work) =>
+    inTurn(context.database, () =>
+      context.database.transaction().execute(async (core) => {
+        const tx = ledgerTx(core)
+        await holdPayouts(tx)
+        return work(core, await nextPayout(context, tx))
+      }),
+    )
+}
+
+// One statement at a time: a second waits here and then finds the first one's.
+async function holdPayouts(tx: LedgerTx): Promise<void> {
+  await sql`lock table payouts in share row exclusive mode`.execute(tx)
+}
+
+/** Closes are paid in the order of their periods, which count from 1 without a gap. */
+async function nextPayout(context: NodeContext, tx: LedgerTx): Promise<NextPayout> {
+  const last = await tx
+    .selectFrom('payouts')
+    .select('digest')
+    .orderBy('position', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (last === undefined) return { period: 1, after: null }
+  const { predicate } = (await findPayout(context, last.digest, tx))!.statement
+  const close = await findClose(context, predicate.usageClose)
+  if (close === undefined) throw new Error('a stored close is not signed by this ledger')
+  return { period: close.predicate.period + 1, after: predicate.statedAt }
 }
 
 /** Where a payout statement and its own leaves stand. */
@@ -130,6 +164,7 @@ async function oldestUnpaid(tx: LedgerTx): Promise<string | undefined> {
 async function inputFor(context: NodeContext, tx: LedgerTx, closeDigest: string): Promise<PayoutInput> {
   const close = await findClose(context, closeDigest)
   if (close === undefined) throw new Error('a stored close is not signed by this ledger')
+  const statedAt = context.now()
   // The split is that of the policy which the close names, not today's.
   const { split, operator } = await policyByDigest(context, close.predicate.policy)
   return {
@@ -138,8 +173,8 @@ async function inputFor(context: NodeContext, tx: LedgerTx, closeDigest: string)
     operator: operator.publicKey,
     attributions: await attributionsFor(context, close.predicate.models),
     previous: await previousOf(context, tx),
-    payees: await payeesOf(context),
-    statedAt: context.now(),
+    payees: await payeesOf(context, { period: close.predicate.period, statedAt: formatTime(statedAt) }),
+    statedAt,
   }
 }
 

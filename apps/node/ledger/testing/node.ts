@@ -18,6 +18,8 @@ import {
 } from '#node/core'
 import { signingKeyFromSeed } from '#seal'
 import type { Policy } from '#statements'
+import { ingestMigrations } from '../../ingest/tables.ts'
+import { payeeMigrations } from '../../payees/index.ts'
 import { ledgerMigrations } from '../tables.ts'
 
 export const hexOf = (name: string): string => sha256Hex(encodeUtf8(name))
@@ -55,7 +57,7 @@ export class TestServer {
     await admin.end()
     const database = openDatabase(this.#url.replace(/[^/]*$/, name))
     this.#open.push(() => database.destroy())
-    await migrate(database, coreMigrations, ledgerMigrations)
+    await migrate(database, coreMigrations, ledgerMigrations, ingestMigrations, payeeMigrations)
     return new TestPool(database)
   }
 
