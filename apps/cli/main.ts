@@ -33,6 +33,11 @@ const COMMANDS: readonly Listed[] = [
     load: async () => (await import('../contribute/index.ts')).registerContribute,
   },
   {
+    name: 'payee',
+    summary: 'where your money goes: show, change, cancel',
+    load: async () => (await import('../contribute/index.ts')).registerContribute,
+  },
+  {
     name: 'audit',
     summary: 'check a pool that you do not trust',
     load: async () => (await import('../audit/index.ts')).registerAudit,

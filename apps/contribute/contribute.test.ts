@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { Command } from 'commander'
 import { randomBytes } from 'node:crypto'
 import { decodeHex, sha256Hex } from '#bytes'
 import { SumTree } from '#merkle'
@@ -16,7 +15,6 @@ import {
   encodeSumRoot,
   logLeafOf,
   openStatement,
-  policy,
   shareLeafDigest,
   TOTAL_SHARES,
   type Keyset,
@@ -32,9 +30,10 @@ import {
   startHarness,
   type Harness,
 } from '../node/ingest/testing/harness.ts'
-import { ContributeError, registerContribute, type AppraiseNode, type ContributePorts } from './index.ts'
+import { ContributeError, type AppraiseNode, type ContributePorts } from './index.ts'
 import { checkpointPolicyOf } from './log-proof.ts'
 import type { Kept } from './state.ts'
+import { run, trusting } from './testing/run.ts'
 
 const leavesOf = new Map<string, PartyLeaves>()
 let harness: Harness
@@ -53,43 +52,12 @@ after(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-// The machine of the harness has no evidence: appraise.test.ts judges real evidence.
-const trusting: AppraiseNode = async ({ policy: digest }) => {
-  const stored = await harness.context.statements.find(digest)
-  if (stored === undefined)
-    throw new ContributeError(1, 'Nothing was sent. The node is not trusted: another policy.')
-  const opened = await openStatement(policy, stored.envelope)
-  const { keyset } = harness.context.machine
-  return { policy: opened, pool: opened.digest, keyset, keysets, statements, simulated: true }
-}
-
-interface Ran {
-  readonly code: number
-  readonly said: string
-  /** On standard output. */
-  readonly text: string
-  readonly printed: any
-}
-
-async function fairweight(args: readonly string[], given: Partial<ContributePorts> = {}): Promise<Ran> {
-  const said: string[] = []
-  const printed: string[] = []
-  const program = new Command().exitOverride()
-  registerContribute(program, {
-    appraiseNode: trusting,
-    say: (line) => void said.push(line),
-    step: (title, work) => (said.push(title), work(() => undefined)),
-    print: (line) => void printed.push(line),
-    interactive: false,
-    ...given,
-  })
-  process.exitCode = 0
-  await program.parseAsync(args, { from: 'user' })
-  const code = process.exitCode
-  process.exitCode = 0
-  const text = printed.join('\n')
-  return { code, said: said.join('\n'), text, printed: text.startsWith('{') ? JSON.parse(text) : undefined }
-}
+const appraise = trusting(
+  () => harness,
+  () => ({ keysets, statements }),
+)
+const fairweight = (args: readonly string[], given: Partial<ContributePorts> = {}) =>
+  run(args, { appraiseNode: appraise, ...given })
 
 async function file(name: string, content: string): Promise<string> {
   const path = join(folder, name)
@@ -255,7 +223,7 @@ test('a receipt by a key that no verified keyset holds is not believed', async (
   )
   const other = { ...keyset, keys }
   const appraiseNode: AppraiseNode = async (asked) => ({
-    ...(await trusting(asked)),
+    ...(await appraise(asked)),
     keyset: other,
     keysets: [other],
   })
@@ -474,7 +442,7 @@ test('a statement shows shares that lead to a signed root, and nothing else', as
     ...keyset,
     keys: keyset.keys.filter(({ role }) => role !== 'train'),
   }))
-  const appraiseNode: AppraiseNode = async (asked) => ({ ...(await trusting(asked)), keysets: withoutTrain })
+  const appraiseNode: AppraiseNode = async (asked) => ({ ...(await appraise(asked)), keysets: withoutTrain })
   const unsigned = await fairweight(['statement', '--home', home('rosa'), '--json'], { appraiseNode })
   assert.equal(unsigned.code, 1)
   assert.match(unsigned.said, /role train/)

@@ -39,6 +39,7 @@ import { Home } from './home.ts'
 import { readAnchorsFile, readColumns, readFiles, readPayee, readPolicyDigest } from './inputs.ts'
 import { openLogOf } from './log-proof.ts'
 import { NodeClient } from './node-client.ts'
+import { describePayee, offeredPayee } from './payee-view.ts'
 import type { ContributePorts } from './ports.ts'
 import { contentOf, findKept, keptName, pendingName, sealedName, type Kept, type Pending } from './state.ts'
 import { sendSealed, type UploadPlace } from './upload.ts'
@@ -73,7 +74,7 @@ export async function contribute(
   ports: ContributePorts,
 ): Promise<Contributed> {
   const node = new NodeClient(options.pool, ports)
-  const payee = readPayee(options.payee)
+  const given = options.payee === undefined ? undefined : readPayee(options.payee)
   const columns = readColumns(options.columns)
   const asked = {
     node,
@@ -100,7 +101,10 @@ export async function contribute(
   let pending = await home.readJson<Pending>(pendingName(content))
   const resumed = pending !== undefined
   if (pending === undefined) {
+    // Without a word about it, money goes on going where the newest offer sent it.
+    const payee = given ?? (await earlierPayee(work)) ?? readPayee(undefined)
     await showWhatLeaves(files, work)
+    ports.say(`Your money will go to: ${describePayee(payee)}. Change it with: fairweight payee change`)
     await assertAgreed(options.yes === true, ports)
     pending = await makeOffer(work, { name: options.name ?? 'Contributor', payee })
   } else {
@@ -149,6 +153,13 @@ async function showWhatLeaves(
   }
   say(CONSENT_TEXT)
   say('Withdrawing takes a later version of this command: this one cannot do it yet.')
+}
+
+async function earlierPayee({ home, trusted }: Work): Promise<Offer['payee'] | undefined> {
+  const kept = (await home.list<Kept>('contributions')).filter(({ pool }) => pool === trusted.pool)
+  return offeredPayee({
+    kept: kept.toSorted((one, other) => one.receipt.leafIndex - other.receipt.leafIndex),
+  })
 }
 
 const counted = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`

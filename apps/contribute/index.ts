@@ -1,4 +1,4 @@
-/** The commands of a contributor: `contribute`, `contributions`, `statement`. Exit codes: 0 done, 1 refused or failed, 2 wrong use. */
+/** The commands of a contributor: `contribute`, `contributions`, `statement`, `payee`. Exit codes: 0 done, 1 refused or failed, 2 wrong use. */
 import type { Command } from 'commander'
 import { BytesError } from '#bytes'
 import { ContributingError, READ_FORMATS } from '#contributing'
@@ -10,7 +10,16 @@ import { contribute, type ContributeOptions } from './contribute.ts'
 import { listContributions } from './contributions.ts'
 import { ContributeError } from './errors.ts'
 import { realPorts, type ContributePorts } from './ports.ts'
-import { statement, type StatementOptions } from './statement.ts'
+import {
+  cancelPayee,
+  changePayee,
+  showPayee,
+  type CancelOptions,
+  type ChangeOptions,
+  type PayeeOptions,
+} from './payee.ts'
+import type { SessionOptions } from './session.ts'
+import { statement } from './statement.ts'
 
 export { ContributeError } from './errors.ts'
 export type { AppraiseNode, Asked, TrustedNode } from './appraise.ts'
@@ -59,8 +68,46 @@ export function registerContribute(program: Command, given: Partial<ContributePo
     .option('--home <folder>', HOME)
     .option('--anchors <file>', 'what you trust, got elsewhere')
     .option('--json', 'print the result as JSON')
-    .action((options: StatementOptions) =>
+    .action((options: SessionOptions) =>
       run(ports, options.json === true, (tell) => statement(options, { ...ports, tell })),
+    )
+
+  registerPayee(program, ports)
+}
+
+function registerPayee(program: Command, ports: ContributePorts): void {
+  const payee = program.command('payee').description('where your money goes')
+  const ofPool = (command: Command) =>
+    command
+      .option('--pool <url>', 'the node’s address; else that of your newest contribution')
+      .option('--policy <digest>', 'digest of the policy; else that of your newest contribution')
+      .option('--home <folder>', HOME)
+      .option('--anchors <file>', 'what you trust, got elsewhere')
+      .option(
+        '--with-recovery <file>',
+        'speak with the recovery key in this file, where your own key is lost',
+      )
+      .option('--contributor <key>', 'whose payee it is, where this home does not say')
+      .option('--json', 'print the result as JSON')
+
+  ofPool(payee.command('show').description('where the next payout goes, and what waits')).action(
+    (options: PayeeOptions) =>
+      run(ports, options.json === true, (tell) => showPayee(options, { ...ports, tell })),
+  )
+  ofPool(payee.command('change').description('send your money elsewhere from a payout on'))
+    .requiredOption('--to <payee>', 'statement, iban:IBAN:NAME or evm:CHAIN:0x… (needed)')
+    .option('--from-period <number>', 'first usage period whose payout goes there; else the next')
+    .option('--new-recovery <file>', 'name a recovery key, made in this file where it is not there')
+    .option('--no-recovery', 'end the recovery key')
+    .option('--yes', 'you agree')
+    .action((options: ChangeOptions) =>
+      run(ports, options.json === true, (tell) => changePayee(options, { ...ports, tell })),
+    )
+  ofPool(payee.command('cancel').description('object to a change that waits'))
+    .option('--change <digest>', 'which; else the one that waits')
+    .option('--yes', 'you agree')
+    .action((options: CancelOptions) =>
+      run(ports, options.json === true, (tell) => cancelPayee(options, { ...ports, tell })),
     )
 }
 

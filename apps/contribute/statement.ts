@@ -13,20 +13,11 @@ import {
   type ShareLeaf,
 } from '#statements'
 import { ContributeError } from './errors.ts'
-import { Home } from './home.ts'
-import { readAnchorsFile, readPolicyDigest } from './inputs.ts'
-import { NodeClient } from './node-client.ts'
+import { assertNoChangeHidden, payeeNow, sayWaiting, type KeptPayeeStatement } from './payee-view.ts'
 import type { ContributePorts } from './ports.ts'
+import { openSession, type Session, type SessionOptions } from './session.ts'
 import type { Kept } from './state.ts'
 import { whyShare } from './why.ts'
-
-export interface StatementOptions {
-  readonly pool?: string
-  readonly policy?: string
-  readonly home?: string
-  readonly anchors?: string
-  readonly json?: boolean
-}
 
 export interface StatedShare {
   readonly share: number
@@ -69,21 +60,11 @@ export interface Stated {
 }
 
 export async function statement(
-  options: StatementOptions,
+  options: SessionOptions,
   ports: ContributePorts & { readonly tell: (text: string) => void },
 ): Promise<Stated> {
-  const home = new Home(options.home)
-  const kept = await home.list<Kept>('contributions')
-  const place = placeOf(options, kept)
-  const node = new NodeClient(place.url, ports)
-  const asked = {
-    node,
-    policy: readPolicyDigest(place.policy),
-    anchors: await readAnchorsFile(options.anchors),
-    nonce: ports.random(32),
-    at: ports.now(),
-  }
-  const trusted = await ports.step('Checking the node and its evidence', () => ports.appraiseNode(asked))
+  const session = await openSession(options, ports)
+  const { home, kept, node, trusted } = session
   const key = await home.key(ports.random)
   const path = `/v1/contributors/${key.publicKey}/record`
   const { records } = await node.getAsParty<{ records: readonly unknown[] }>(path, key)
@@ -94,28 +75,11 @@ export async function statement(
     accounts.push(account)
     await home.writeJson(`records/${account.receipt.digest}.json`, record satisfies ContributionRecord)
   }
-  assertNoneHidden(
-    kept.filter((one) => one.pool === trusted.pool),
-    accounts,
-  )
+  assertNoneHidden(kept, accounts)
+  await assertPayee(session, key.publicKey, accounts, ports)
   const stated = statedOf(key.publicKey, accounts, trusted.simulated)
   ports.tell(describe(stated))
   return stated
-}
-
-// The digest pins the policy wherever the node is asked, so a node that moved is found by --pool alone.
-function placeOf(options: StatementOptions, kept: readonly Kept[]): { url: string; policy: string } {
-  const byPlace = kept.toSorted((one, other) => one.receipt.leafIndex - other.receipt.leafIndex)
-  const url = options.pool ?? byPlace.at(-1)?.url
-  const newest = byPlace.findLast((one) => one.url === url?.replace(/\/+$/, '')) ?? byPlace.at(-1)
-  const policy = options.policy ?? newest?.policy
-  if (url === undefined || policy === undefined) {
-    throw new ContributeError(
-      2,
-      'Say which pool: --pool URL --policy DIGEST. This home holds no contribution.',
-    )
-  }
-  return { url, policy }
 }
 
 function assertNoneHidden(kept: readonly Kept[], accounts: readonly Account[]): void {
@@ -128,6 +92,22 @@ function assertNoneHidden(kept: readonly Kept[], accounts: readonly Account[]): 
         'You hold its signature and log proof: show them to the operator or to an auditor.',
     )
   }
+}
+
+// Every record repeats the contributor's changes; a change that waits is told before anything else.
+async function assertPayee(
+  session: Session,
+  contributor: string,
+  accounts: readonly Account[],
+  ports: ContributePorts,
+): Promise<void> {
+  const links = accounts[0]?.payeeLinks ?? []
+  const kept = await session.home.list<KeptPayeeStatement>('payee')
+  assertNoChangeHidden(
+    kept.filter((one) => one.pool === session.trusted.pool && one.contributor === contributor),
+    links,
+  )
+  sayWaiting(await payeeNow(session, { contributor, links, nextPeriod: 1 }, ports.now()), ports)
 }
 
 function statedOf(contributor: string, accounts: readonly Account[], simulated: boolean): Stated {

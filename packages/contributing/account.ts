@@ -27,12 +27,14 @@ import {
   tokensLeafDigest,
   TOTAL_SHARES,
   trainingReceipt,
+  usageClose,
   type Attribution,
   type ContributionReceipt,
   type ContributionRecord,
   type Keyset,
   type Manifest,
   type ManifestLeaf,
+  type PayeeLink,
   type Payout,
   type PayoutLeaf,
   type PublicStatement,
@@ -42,6 +44,7 @@ import {
   type TrainingReceipt,
 } from '#statements'
 import { ContributingError } from './errors.ts'
+import { assertDestination, openPayeeLinks } from './payees.ts'
 
 export interface Account {
   readonly receipt: Statement<ContributionReceipt>
@@ -49,6 +52,8 @@ export interface Account {
   readonly tokens: readonly { statement: Statement<TrainingReceipt>; trained: number }[]
   readonly shares: readonly { statement: Statement<Attribution>; leaf: ShareLeaf }[]
   readonly payouts: readonly { statement: Statement<Payout>; leaf: PayoutLeaf }[]
+  /** The contributor's changes of payee, which each payout has been held against. */
+  readonly payeeLinks: readonly PayeeLink[]
 }
 
 /**
@@ -69,6 +74,8 @@ export async function openAccount(
   const trainings = await openCited(trainingReceipt, statements, keysets)
   const attributions = await openCited(attribution, statements, keysets)
   const payouts = await openCited(payout, statements, keysets)
+  const closes = await openCited(usageClose, statements, keysets)
+  const payeeLinks = await openPayeeLinks(record.payeeChanges, contributor, keysets)
 
   return {
     receipt,
@@ -106,8 +113,12 @@ export async function openAccount(
       const leaf = readPayoutLeaf(proven.leaf)
       demand(leaf.payee === contributor, 'a payout is another payee’s')
       proveSum(statement.predicate.cumulative, leaf.cumulative, payoutLeafDigest(leaf), proven.proof)
+      const { usageClose: close, statedAt } = statement.predicate
+      const { period } = cited(closes, close).predicate
+      assertDestination(payeeLinks, { period, statedAt }, leaf)
       return { statement, leaf }
     }),
+    payeeLinks,
   }
 }
 

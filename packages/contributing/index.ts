@@ -3,6 +3,7 @@ export * from './errors.ts'
 export { quoteNames } from './names.ts'
 export * from './offer.ts'
 export * from './party-request.ts'
+export { openPayeeLinks, openPayeeReceipt } from './payees.ts'
 export {
   glancePersonalData,
   PERSONAL_KINDS,

@@ -86,6 +86,14 @@ const sumProven = z.strictObject({
 /** A statement of the party's own, and where the log has it. */
 const logged = z.strictObject({ envelope, leafIndex: count, salt: hex32 })
 
+const payeeChanges = z.array(
+  z.strictObject({
+    change: logged,
+    receipt: logged,
+    cancellation: z.strictObject({ cancellation: logged, receipt: logged }).nullable(),
+  }),
+)
+
 /** What a contributor keeps: own statements whole, and own leaves with proofs to public roots. */
 const contributionRecord = z.strictObject({
   format: z.literal('fairweight/contribution-record/v1'),
@@ -99,13 +107,7 @@ const contributionRecord = z.strictObject({
   shares: z.array(sumProven),
   payouts: z.array(sumProven),
   /** The contributor's, like shares and payouts; in the order of the log. */
-  payeeChanges: z.array(
-    z.strictObject({
-      change: logged,
-      receipt: logged,
-      cancellation: z.strictObject({ cancellation: logged, receipt: logged }).nullable(),
-    }),
-  ),
+  payeeChanges,
   /** The contributor's; receipts and answers are public. `findings` is null while there is no answer. */
   disputes: z.array(z.strictObject({ dispute: logged, findings: disputeFindingsSchema.nullable() })),
 })
@@ -116,6 +118,13 @@ export function readContributionRecord(value: unknown): ContributionRecord {
   const result = contributionRecord.safeParse(value)
   if (!result.success)
     throw new StatementError('document-invalid', `contribution record: ${issueOf(result.error)}`)
+  return result.data
+}
+
+/** Throws {@link StatementError} `document-invalid`. */
+export function readPayeeChanges(value: unknown): ContributionRecord['payeeChanges'] {
+  const result = payeeChanges.safeParse(value)
+  if (!result.success) throw new StatementError('document-invalid', `payee changes: ${issueOf(result.error)}`)
   return result.data
 }
 

@@ -36,7 +36,8 @@ import {
 import { bundleHeaderOf, offerOf, payeeOf } from '#contributing'
 import { HashTree } from '#merkle'
 import { encodeTile, formatCheckpoint, formatNote, noteSigner, signNote, tilePath } from '#tlog'
-import { ingestMigrations, registerIngest, type RegisterIngestOptions } from '../index.ts'
+import { payeeChangesOf, payeeMigrations, registerPayees } from '../../payees/index.ts'
+import { ingestMigrations, registerIngest, type PartySource, type RegisterIngestOptions } from '../index.ts'
 
 const hex = (digit: string) => digit.repeat(64)
 
@@ -130,7 +131,7 @@ export async function startHarness(options: RegisterIngestOptions = {}): Promise
   chmodSync(folder, 0o711)
   const server = await startEmbeddedPostgres(join(folder, 'database'), () => undefined)
   const database = openDatabase(server.url)
-  await migrate(database, coreMigrations, ingestMigrations)
+  await migrate(database, coreMigrations, ingestMigrations, payeeMigrations)
   const entries: Uint8Array[] = []
   const statements = createStatementStore(database, {
     append: async (added) =>
@@ -171,7 +172,14 @@ export async function startHarness(options: RegisterIngestOptions = {}): Promise
       operatorTokenHash: '',
     }
     const app: FastifyInstance = Fastify()
-    registerIngest(app, context, options)
+    const payees: PartySource = async ({ contributor }) => ({
+      payeeChanges: await payeeChangesOf(context, contributor),
+    })
+    registerIngest(app, context, { ...options, sources: [...(options.sources ?? []), payees] })
+    // No payouts here: what a change begins with is always the first.
+    registerPayees(app, context, (work) =>
+      database.transaction().execute((tx) => work(tx, { period: 1, after: null })),
+    )
     serveLog(app, entries, logKey)
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     return {
