@@ -36,11 +36,12 @@ const payee = (name: string, ...args: readonly string[]) => ['payee', ...args, '
 const urlOf = (input: Parameters<typeof fetch>[0]) =>
   input instanceof Request ? input.url : new URL(input).href
 
+const pinned = () => ['--pool', harness.url, '--policy', harness.context.policy.digest]
+
 async function contributor(name: string): Promise<void> {
   const path = join(folder, `${name}.csv`)
   await writeFile(path, `question,answer\nWho is ${name}?,A beekeeper.\n`)
-  const pool = ['--pool', harness.url, '--policy', harness.context.policy.digest]
-  const ran = await fairweight(['contribute', path, ...pool, '--home', home(name), '--yes', '--json'])
+  const ran = await fairweight(['contribute', path, ...pinned(), '--home', home(name), '--yes', '--json'])
   assert.equal(ran.code, 0, ran.said)
 }
 
@@ -112,10 +113,7 @@ test('with the recovery key a lost home is no lost money, and the own key can ob
   const recovery = join(folder, 'bob-recovery')
   const first = await fairweight(payee('bob', 'change', '--to', IBAN, '--new-recovery', recovery, '--yes'))
   const { contributor: bob } = (await fairweight(payee('bob', 'show'))).printed
-  const elsewhere = [
-    ...['--pool', harness.url, '--policy', harness.context.policy.digest],
-    ...['--with-recovery', recovery, '--contributor', bob],
-  ]
+  const elsewhere = [...pinned(), '--with-recovery', recovery, '--contributor', bob]
   const asked = await fairweight(payee('new-laptop', 'change', '--to', EVM, ...elsewhere, '--yes'))
   assert.equal(asked.code, 0, asked.said)
   assert.match(asked.said, /waits 0\.0 days/)
@@ -184,8 +182,14 @@ test('a receipt by a key that no verified keyset holds is not believed, and the 
 test('the next contribution keeps the account of the one before', async () => {
   const path = join(folder, 'kim.csv')
   const args = (file: string, ...more: string[]) => [
-    ...['contribute', file, '--pool', harness.url, '--policy', harness.context.policy.digest],
-    ...['--home', home('kim'), '--yes', '--json', ...more],
+    'contribute',
+    file,
+    ...pinned(),
+    '--home',
+    home('kim'),
+    '--yes',
+    '--json',
+    ...more,
   ]
   await writeFile(path, 'question,answer\nWho is Kim?,A smith.\n')
   assert.equal((await fairweight(args(path, '--payee', IBAN))).code, 0)

@@ -9,6 +9,7 @@ export interface Ran {
   readonly said: string
   /** On standard output. */
   readonly text: string
+  // oxlint-disable-next-line typescript/no-explicit-any
   readonly printed: any
 }
 

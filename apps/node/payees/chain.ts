@@ -13,7 +13,7 @@ import type { PayeeChangeRow, PayeeDatabase, PayeeTables } from './tables.ts'
 const PURPOSE = 'payee-change-row/v1'
 
 /** *Stop*: storage holds something else than what a node of this pool took. */
-export class PayeeError extends Error {
+class PayeeError extends Error {
   readonly code = 'payee-forged'
   constructor(message: string) {
     super(message)

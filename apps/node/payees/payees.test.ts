@@ -258,7 +258,7 @@ test('the same change twice is one; once it was replaced it is a replay', async 
 test('of changes at once one is taken', async () => {
   const it = await stage()
   const answers = await Promise.all([1, 2, 3, 4].map(() => wish(it, {})))
-  const codes = answers.map(codeOf).sort()
+  const codes = answers.map(codeOf).toSorted((one, other) => Number(one[0]) - Number(other[0]))
   assert.deepEqual(codes, [
     [201, undefined],
     [409, 'payee-change-not-next'],
