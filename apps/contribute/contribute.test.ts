@@ -99,7 +99,9 @@ test('a file becomes a receipt that is checked, proven in the log and kept', asy
     /3 items with \d+ words/,
     /1 × email, on lines 4/,
     /SIMULATED/,
-    /Estimate by tokens alone/,
+    /Estimate by tokens alone, and no promise/,
+    /Nothing has been paid out yet/,
+    /Missing without this contribution: 1 contributor \(/,
     /You agree that/,
   ]) {
     assert.match(ran.said, shown)

@@ -10,9 +10,12 @@ import {
   bundleHeaderOf,
   CONSENT_TEXT,
   countWords,
-  describeExpectedShare,
+  describeEstimate,
+  describeMissing,
   estimateTokens,
   glancePersonalData,
+  lastEarned,
+  missingOf,
   offerOf,
   openReceipt,
   quoteNames,
@@ -146,13 +149,27 @@ async function showWhatLeaves(
     }
   }
   say('  (A glance by patterns: it does not find names, addresses or secrets.)')
-  const { base, split } = trusted.policy.predicate
-  const totals = await node.get<{ contributors: number; canonicalTokens: number }>('/v1/pool')
-  if (Number.isSafeInteger(totals.canonicalTokens) && totals.canonicalTokens >= 0) {
-    say(describeExpectedShare(estimateTokens(items, base.systemPrompt), totals, split.contributors))
+  const policy = trusted.policy.predicate
+  const pool = await totalsOf(node)
+  if (pool !== undefined) {
+    const own = estimateTokens(items, policy.base.systemPrompt)
+    const earned = await lastEarned(trusted.statements)
+    for (const line of describeEstimate({ own, pool, policy, earned })) say(line)
+    say(describeMissing(missingOf(policy, pool)))
   }
   say(CONSENT_TEXT)
   say('Withdrawing takes a later version of this command: this one cannot do it yet.')
+}
+
+/** What the node says of itself; undefined where that is no count. */
+async function totalsOf(
+  node: NodeClient,
+): Promise<{ contributors: number; canonicalTokens: number } | undefined> {
+  const { contributors, canonicalTokens } = await node.get<{ contributors: number; canonicalTokens: number }>(
+    '/v1/pool',
+  )
+  const counts = [contributors, canonicalTokens].every((one) => Number.isSafeInteger(one) && one >= 0)
+  return counts ? { contributors, canonicalTokens } : undefined
 }
 
 async function earlierPayee({ home, trusted }: Work): Promise<Offer['payee'] | undefined> {

@@ -1,4 +1,5 @@
 export { openAccount, type Account } from './account.ts'
+export { describeEstimate, describeMissing, lastEarned, missingOf, type Missing } from './estimate.ts'
 export * from './errors.ts'
 export { quoteNames } from './names.ts'
 export * from './offer.ts'

@@ -67,22 +67,3 @@ export function expectedShare(own: TokenRange, pool: PoolTotals): TokenRange {
     tokens === 0 ? 0 : Math.round((tokens * 1_000_000) / (tokens + pool.canonicalTokens))
   return { low: share(own.low), high: share(own.high) }
 }
-
-/** One or two sentences that promise nothing. `contributorsSplit` is the policy's, in basis points. */
-export function describeExpectedShare(own: TokenRange, pool: PoolTotals, contributorsSplit: number): string {
-  const { low, high } = expectedShare(own, pool)
-  const part =
-    pool.canonicalTokens === 0
-      ? 'all, because nobody else has contributed yet,'
-      : `roughly ${percent(low)} to ${percent(high)} %`
-  return (
-    `Estimate by tokens alone: ${part} of the ${percent(contributorsSplit * 100)} % of revenue that ` +
-    'contributors share. Duplicates do not count, later contributors lower it, and the pool’s own ' +
-    'attribution decides.'
-  )
-}
-
-function percent(partsPerMillion: number): string {
-  const value = partsPerMillion / 10_000
-  return value >= 10 || value === 0 ? String(Math.round(value)) : value.toPrecision(2).replace(/\.0$/, '')
-}
