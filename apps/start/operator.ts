@@ -153,7 +153,7 @@ async function firstPolicy(
       commitment: validationCommitment(validation, await validationSecret(home)),
       items: validation.length,
     },
-    extraction: { items: 500, prefixTokens: 8, suffixTokens: 16, maximum: 50_000 },
+    extraction: { items: 500, prefixTokens: 8, suffixTokens: 16, maximum: 100_000 },
     split: { contributors: 8000, operator: 2000 },
     currency: { asset: 'USD', scale: 6 },
     prices: [
