@@ -34,8 +34,9 @@ export interface LoadedModel {
   /** Ends after the end-of-turn token (which is not a piece), at `maxTokens`, or when aborted. */
   readonly generate: (prompt: readonly number[], options: GenerateOptions) => AsyncIterable<GeneratedPiece>
   /**
-   * Whether greedy decoding after each prompt would give exactly its ids: one answer each, in order, without making
-   * them one by one. Fewer answers come only when aborted. Throws RangeError where one does not fit the context.
+   * Whether each of its ids is the likeliest token after all before it, for each prompt in order: what greedy decoding
+   * would say, up to the rounding of an engine that reads many tokens at once. Fewer answers come only when aborted.
+   * Throws RangeError where one does not fit the context.
    */
   readonly recites: (recitals: readonly Recital[], signal?: AbortSignal) => AsyncIterable<boolean>
   readonly contextTokens: number
