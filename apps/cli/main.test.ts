@@ -25,6 +25,8 @@ test('help names every command, and every command has help', () => {
     'statement',
     'audit',
     'export',
+    'key',
+    'refund',
     'measure',
   ])
   for (const command of commands) {
@@ -52,6 +54,12 @@ const wrong: readonly (readonly string[])[] = [
   ['audit'],
   ['audit', 'ftp://nowhere'],
   ['export', 'http://127.0.0.1:1'],
+  ['key'],
+  ['key', 'rotate', '--pool', 'https://nowhere.example'],
+  ['key', 'rotate', '--pool', 'http://127.0.0.1:1', '--key-file', '/nowhere'],
+  ['key', 'revoke', 'fw-secret', '--pool', 'http://127.0.0.1:1'],
+  ['key', 'list', '--pool', 'http://127.0.0.1:1', '--buyer', 'b', '--home', '/nowhere'],
+  ['refund', 'buyer-1', '--pool', 'http://127.0.0.1:1', '--amount', '1.5', '--reference', 'a'],
   ['measure', '/nowhere'],
 ]
 for (const args of wrong) {

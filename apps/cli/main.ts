@@ -53,6 +53,16 @@ const COMMANDS: readonly Listed[] = [
     load: async () => (await import('../fidelity/index.ts')).registerFidelity,
   },
   {
+    name: 'key',
+    summary: 'a buyer’s API keys: list, rotate, revoke',
+    load: async () => (await import('../accounts/index.ts')).registerAccounts,
+  },
+  {
+    name: 'refund',
+    summary: 'for operators: give a buyer its unused money back',
+    load: async () => (await import('../accounts/index.ts')).registerAccounts,
+  },
+  {
     name: 'measure',
     summary: 'print the measurement of a checkout',
     load: async () => (await import('../measure/index.ts')).registerMeasure,

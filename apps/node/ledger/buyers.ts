@@ -1,13 +1,8 @@
-/**
- * Buyers, their keys and what they paid in.
- *
- * A key is `fw-`, a name that may be known, and 32 secret bytes. The database holds its SHA-256 only: a fast hash is
- * enough for a secret that nobody can guess.
- */
-import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { hashToken, HttpError, type NodeContext } from '#node/core'
-import { LedgerError } from '#ledger'
-import { buyerAccount, ensureAccount, EXTERNAL, transfer } from './accounts.ts'
+/** Buyers, and what each sees of its own use. */
+import { randomBytes } from 'node:crypto'
+import { hashToken, type NodeContext } from '#node/core'
+import { buyerAccount, ensureAccount } from './accounts.ts'
+import { insertKey } from './keys.ts'
 import { ledgerTables, ledgerTx } from './tables.ts'
 
 export interface NewBuyer {
@@ -25,66 +20,9 @@ export async function createBuyer(context: NodeContext, name: string | null): Pr
     const tx = ledgerTx(core)
     await ensureAccount(tx, buyerAccount(buyer), 'buyer')
     await tx.insertInto('buyers').values({ id: buyer, name, created_at }).execute()
-    await tx
-      .insertInto('api_keys')
-      .values({ id, hash: hashToken(apiKey), buyer, created_at })
-      .execute()
+    await insertKey(context, tx, buyer, { id, hash: hashToken(apiKey) }, 'operator')
   })
   return { buyer, apiKey }
-}
-
-/** The buyer whose key this is; undefined where it is nobody's. */
-export async function authenticateBuyer(context: NodeContext, apiKey: string): Promise<string | undefined> {
-  const id = /^fw-([0-9a-f]{16})-[0-9a-f]{64}$/.exec(apiKey)?.[1]
-  const row =
-    id === undefined
-      ? undefined
-      : await ledgerTables(context.database)
-          .selectFrom('api_keys')
-          .select(['hash', 'buyer'])
-          .where('id', '=', id)
-          .executeTakeFirst()
-  // Compared in either case, so that a key's name cannot be told from no name by the clock.
-  const expected = Buffer.from(row?.hash ?? '0'.repeat(64))
-  const same = timingSafeEqual(Buffer.from(hashToken(apiKey)), expected)
-  return same ? row?.buyer : undefined
-}
-
-export interface TopUp {
-  readonly amount: bigint
-  /** The payment's name in the world outside; one payment is credited once. */
-  readonly reference: string
-}
-
-/**
- * Credits a payment from outside. The same reference again changes nothing and returns false.
- * Throws {@link HttpError} 404 where there is no such buyer, 409 where the reference was another payment.
- */
-export async function topUp(context: NodeContext, buyer: string, of: TopUp): Promise<boolean> {
-  const payment = {
-    id: `top-up/${of.reference}`,
-    debit: EXTERNAL,
-    credit: buyerAccount(buyer),
-    amount: of.amount,
-  }
-  const database = ledgerTables(context.database)
-  const known = await database.selectFrom('buyers').select('id').where('id', '=', buyer).executeTakeFirst()
-  if (known === undefined) throw new HttpError(404, 'buyer_unknown', 'There is no such buyer.')
-  try {
-    await context.database.transaction().execute((core) => transfer(ledgerTx(core), payment, context.now()))
-    return true
-  } catch (error) {
-    if (!(error instanceof LedgerError) || error.code !== 'transfer-exists') throw error
-  }
-  const earlier = await database
-    .selectFrom('transfers')
-    .select(['credit', 'amount'])
-    .where('id', '=', payment.id)
-    .executeTakeFirstOrThrow()
-  if (earlier.credit !== payment.credit || earlier.amount !== payment.amount) {
-    throw new HttpError(409, 'reference_used', 'This reference names another payment.', 'reference')
-  }
-  return false
 }
 
 export interface UsageView {

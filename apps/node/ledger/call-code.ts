@@ -1,17 +1,20 @@
 /**
  * What a call came to, marked when its node settled it: its serve key dies with the term, and a row alone is nothing
- * that a close may sign. A changed amount, and a call moved from the trained model to the base, stop the close.
+ * that a close may sign. A changed amount, and a call moved from the trained model to the base, stop the close; one that
+ * was moved to another buyer or month stops the invoice.
  */
 import { isRowCode, rowCode, type NodeContext } from '#node/core'
 import type { CallRow } from './tables.ts'
 
-const PURPOSE = 'ledger-call-row/v1'
+const PURPOSE = 'ledger-call-row/v2'
 
 type Metered = Pick<
   CallRow,
   | 'node'
   | 'term'
   | 'sequence'
+  | 'buyer'
+  | 'name'
   | 'model'
   | 'serves'
   | 'state'
@@ -20,6 +23,7 @@ type Metered = Pick<
   | 'amount'
   | 'receipt_digest'
   | 'admitted_at'
+  | 'settled_at'
 >
 
 export function codeOfCall({ machine }: NodeContext, call: Metered): string {
@@ -31,16 +35,17 @@ export function isCallAsSettled({ machine }: NodeContext, call: Metered & Pick<C
 }
 
 function saidBy(call: Metered) {
-  const { node, term, model, serves, state, receipt_digest: receipt } = call
+  const { node, term, buyer, name, model, serves, state, receipt_digest: receipt } = call
   return {
     place: { node, term, sequence: String(call.sequence) },
-    served: { model, serves, admittedAt: call.admitted_at.toISOString() },
+    served: { buyer, name, model, serves, admittedAt: call.admitted_at.toISOString() },
     outcome: {
       state,
       promptTokens: String(call.prompt_tokens),
       completionTokens: String(call.completion_tokens),
       amount: String(call.amount),
       receipt,
+      settledAt: call.settled_at?.toISOString() ?? null,
     },
   }
 }

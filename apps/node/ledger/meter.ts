@@ -18,20 +18,20 @@ import {
 import { parseJson } from '#bytes'
 import type { AdmitInput, AdmittedCall, Admission, Meter, RefusedCall, SettleInput } from '../serve/ports.ts'
 import { buyerAccount, post, reserve, REVENUE } from './accounts.ts'
-import { authenticateBuyer } from './buyers.ts'
 import { codeOfCall, isCallAsSettled } from './call-code.ts'
+import { findKey } from './keys.ts'
 import { ledgerTables, ledgerTx, type LedgerTx } from './tables.ts'
 
 export function createMeter(context: NodeContext): Meter {
   return {
-    authenticate: async (apiKey) => (await authenticateBuyer(context, apiKey)) !== undefined,
+    authenticate: async (apiKey) => (await findKey(context, apiKey))?.buyer,
     admit: (input) => admitCall(context, input),
     receipt: (idOrChatId, apiKey) => findReceipt(context, idOrChatId, apiKey),
   }
 }
 
 async function admitCall(context: NodeContext, input: AdmitInput): Promise<Admission> {
-  const buyer = await authenticateBuyer(context, input.apiKey)
+  const buyer = (await findKey(context, input.apiKey))?.buyer
   if (buyer === undefined) return refused(401, 'invalid_api_key', 'This API key is not known here.')
   const price = priceFor(context, input)
   if (price === undefined) return refused(404, 'model_not_found', 'There is no such model here.')
@@ -158,6 +158,7 @@ async function settleCall(
       completion_tokens: BigInt(input.completionTokens),
       amount,
       receipt_digest: servingReceiptDigest(receipt),
+      settled_at: settledAt,
     }
     await tx
       .updateTable('calls')
@@ -165,7 +166,6 @@ async function settleCall(
         ...outcome,
         receipt: encodeServingReceipt(receipt),
         code: codeOfCall(context, { ...call, ...outcome }),
-        settled_at: settledAt,
       })
       .where('id', '=', callId)
       .execute()
@@ -212,7 +212,7 @@ async function findReceipt(
   idOrChatId: string,
   apiKey: string,
 ): Promise<ServingReceipt | 'unauthorized' | undefined> {
-  const buyer = await authenticateBuyer(context, apiKey)
+  const buyer = (await findKey(context, apiKey))?.buyer
   if (buyer === undefined) return 'unauthorized'
   const row = await ledgerTables(context.database)
     .selectFrom('calls')

@@ -78,10 +78,11 @@ async function closeUnfinished(context: NodeContext): Promise<number> {
         completion_tokens: 0n,
         amount: 0n,
         receipt_digest: unfinishedCallDigest({ ...call, sequence: Number(call.sequence) }),
+        settled_at: now,
       }
       await tx
         .updateTable('calls')
-        .set({ ...outcome, code: codeOfCall(context, { ...call, ...outcome }), settled_at: now })
+        .set({ ...outcome, code: codeOfCall(context, { ...call, ...outcome }) })
         .where('id', '=', call.id)
         .execute()
     }

@@ -1,12 +1,16 @@
-/** The ledger over HTTP: the operator's routes, and what a buyer sees of its own account. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+/** The ledger over HTTP: the operator's routes; a buyer's own are in `buyer-routes.ts`. */
+import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { MAXIMUM_AMOUNT } from '#ledger'
-import { assertOperator, bearerOf, HttpError, sendError, type NodeContext } from '#node/core'
+import { HttpError, type NodeContext } from '#node/core'
 import { hex32, label } from '#statements'
-import { authenticateBuyer, createBuyer, topUp, usageOf } from './buyers.ts'
+import { madeKey, named, registerBuyerRoutes } from './buyer-routes.ts'
+import { createBuyer } from './buyers.ts'
 import { closeUsage } from './close.ts'
 import { payoutCsv } from './csv.ts'
+import { forOperator, read } from './handlers.ts'
+import { issueKey, keysOf, revokeKey } from './keys.ts'
+import { refund, topUp } from './payments.ts'
 import { findPayout, payOutAll, payoutRefusal } from './payouts.ts'
 
 export function registerLedgerRoutes(app: FastifyInstance, context: NodeContext): void {
@@ -25,6 +29,19 @@ export function registerLedgerRoutes(app: FastifyInstance, context: NodeContext)
       const { amount, reference } = read(payment, request.body)
       const created = await topUp(context, id, { amount: BigInt(amount), reference })
       return reply.code(created ? 201 : 200).send({ buyer: id, amount, reference, created })
+    }),
+  )
+
+  app.post(
+    '/v1/operator/buyers/:id/refunds',
+    forOperator(context, async (request, reply) => {
+      const { id } = read(byId, request.params)
+      const { amount, reference } = read(refunding, request.body)
+      const wanted = amount === 'all' ? amount : BigInt(amount)
+      const done = await refund(context, id, { amount: wanted, reference })
+      return reply
+        .code(done.created ? 201 : 200)
+        .send({ buyer: id, amount: String(done.amount), reference, created: done.created })
     }),
   )
 
@@ -63,64 +80,49 @@ export function registerLedgerRoutes(app: FastifyInstance, context: NodeContext)
   )
 
   app.get(
-    '/v1/usage',
-    answering(async (request, reply) => {
-      const buyer = await authenticateBuyer(context, bearerOf(request) ?? '')
-      if (buyer === undefined) throw new HttpError(401, 'invalid_api_key', 'This API key is not known here.')
-      const { limit, before } = read(page, request.query)
-      const usage = await usageOf(context, buyer, { limit, before: before ?? null })
-      return reply
-        .header('cache-control', 'no-store')
-        .send({ ...usage, currency: context.policy.predicate.currency })
+    '/v1/operator/buyers/:id/keys',
+    forOperator(context, async (request, reply) => {
+      const { id } = read(byId, request.params)
+      return reply.send({ buyer: id, keys: await keysOf(context, id) })
     }),
   )
+
+  app.post(
+    '/v1/operator/buyers/:id/keys',
+    forOperator(context, async (request, reply) => {
+      const { id } = read(byId, request.params)
+      const key = read(madeKey, request.body)
+      const created = await issueKey(context, id, key)
+      return reply.code(created ? 201 : 200).send({ buyer: id, key: key.id, created })
+    }),
+  )
+
+  app.post(
+    '/v1/operator/buyers/:id/keys/revocations',
+    forOperator(context, async (request, reply) => {
+      const { id } = read(byId, request.params)
+      const { key } = read(named, request.body)
+      const created = await revokeKey(context, { id: key, buyer: id }, 'operator')
+      return reply.code(created ? 201 : 200).send({ buyer: id, key, created })
+    }),
+  )
+
+  registerBuyerRoutes(app, context)
 }
 
 const newBuyer = z.strictObject({ name: label.optional() })
 const byId = z.object({ id: z.string().max(80) })
-const payment = z.strictObject({
-  // Read in two steps: what is not a number must not reach BigInt.
-  amount: z
-    .string()
-    .regex(/^[1-9]\d{0,18}$/, { abort: true })
-    .refine((text) => BigInt(text) <= MAXIMUM_AMOUNT),
-  reference: z.string().regex(/^[\w.:/-]{1,100}$/),
-})
+// Read in two steps: what is not a number must not reach BigInt.
+const positive = z
+  .string()
+  .regex(/^[1-9]\d{0,18}$/, { abort: true })
+  .refine((text) => BigInt(text) <= MAXIMUM_AMOUNT)
+const reference = z.string().regex(/^[\w.:/-]{1,100}$/)
+const payment = z.strictObject({ amount: positive, reference })
+const refunding = z.strictObject({ amount: z.union([z.literal('all'), positive]), reference })
 const csvFile = z.object({
   file: z.string().refine((file) => file.endsWith('.csv') && hex32.safeParse(file.slice(0, -4)).success),
 })
-const page = z.object({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  before: z.coerce.number().int().min(1).optional(),
-})
-
-type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
-
-function answering(handler: Handler): Handler {
-  return async (request, reply) => {
-    try {
-      return await handler(request, reply)
-    } catch (error) {
-      return sendError(reply, error)
-    }
-  }
-}
-
-function forOperator({ operatorTokenHash }: NodeContext, handler: Handler): Handler {
-  return answering(async (request, reply) => {
-    assertOperator(request, operatorTokenHash)
-    return handler(request, reply)
-  })
-}
-
-function read<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const param = issue?.path.join('.') ?? ''
-  throw new HttpError(400, 'invalid_request', 'The request does not fit.', param === '' ? null : param)
-}
-
 // The statement is safe in the outbox: where the log cannot take it now, a later integration does.
 async function log({ statements, diagnostics }: NodeContext): Promise<void> {
   await statements.integrate().catch((error: unknown) => diagnostics.error('ledger.log-deferred', error))

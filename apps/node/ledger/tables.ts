@@ -23,7 +23,9 @@ export type LedgerTables = {
   }
   ledger_currency: { singleton: Generated<boolean>; asset: string; scale: number }
   buyers: { id: string; name: string | null; created_at: Date }
-  api_keys: { id: string; hash: string; buyer: string; created_at: Date }
+  api_keys: KeyRow
+  api_key_ends: KeyEndRow
+  payments: PaymentRow
   call_counters: { node: string; term: number; last: bigint; sealed: boolean }
   calls: CallRow
   usage_closes: { digest: string; period: number; closed_at: Date }
@@ -40,6 +42,39 @@ export type LedgerTables = {
   attribution_leaves: { attribution: string; contributor: string; share: bigint; leaf: string; proof: string }
   payouts: { digest: string; usage_close: string; position: Generated<bigint> }
   payout_leaves: { payout: string; payee: string; leaf: string; proof: string }
+}
+
+export type KeyRow = {
+  id: string
+  hash: string
+  buyer: string
+  made_by: 'operator' | 'buyer'
+  created_at: Date
+  /** Keyed hash over the rest; null in rows that no node of this pool wrote. */
+  code: string | null
+}
+
+/** What ended a key: at the earliest `valid_until` of its rows. */
+export type KeyEndRow = {
+  key: string
+  buyer: string
+  kind: 'rotation' | 'revocation'
+  by: 'operator' | 'buyer'
+  replaced_by: string | null
+  valid_until: Date
+  at: Date
+  code: string
+}
+
+/** What a transfer from or to the outside was. */
+export type PaymentRow = {
+  transfer: string
+  buyer: string
+  kind: 'top-up' | 'refund'
+  reference: string
+  amount: bigint
+  at: Date
+  code: string
 }
 
 export type CallRow = {
@@ -266,6 +301,42 @@ export const ledgerMigrations: Migrations = {
       primary key (payout, payee)
     );
     create index payout_leaves_of on payout_leaves (payee);`,
+  '0110-ledger-keys': `
+    alter table api_keys
+      add column made_by text not null default 'operator' check (made_by in ('operator', 'buyer')),
+      add column code text;
+    alter table api_keys alter column made_by drop default;
+    create index api_keys_of on api_keys (buyer, created_at);
+    create table api_key_ends (
+      key text not null references api_keys,
+      buyer text not null references buyers,
+      kind text not null check (kind in ('rotation', 'revocation')),
+      by text not null check (by in ('operator', 'buyer')),
+      replaced_by text references api_keys check (replaced_by <> key),
+      valid_until timestamptz not null,
+      at timestamptz not null,
+      code text not null,
+      primary key (key, kind),
+      check ((kind = 'rotation') = (replaced_by is not null))
+    );
+    create trigger api_keys_stay before update or delete on api_keys
+      for each row execute function ledger_refuse();
+    create trigger api_key_ends_stay before update or delete on api_key_ends
+      for each row execute function ledger_refuse();`,
+  '0120-ledger-payments': `
+    create table payments (
+      transfer text primary key references transfers,
+      buyer text not null references buyers,
+      kind text not null check (kind in ('top-up', 'refund')),
+      reference text not null,
+      amount bigint not null check (amount > 0),
+      at timestamptz not null,
+      code text not null
+    );
+    create index payments_of on payments (buyer, at);
+    create index calls_settled on calls (buyer, settled_at) where state = 'settled';
+    create trigger payments_stay before update or delete on payments
+      for each row execute function ledger_refuse();`,
 }
 
 export function ledgerTables(database: Database): LedgerDatabase {

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { renderPrompt, type LoadedModel } from '#chat'
-import { HttpError, hashToken } from '#node/core'
+import { HttpError } from '#node/core'
 import { priceDigest } from '#statements'
 import { readChatRequest, type ChatRequest } from './chat-request.ts'
 import type { Place } from './line.ts'
@@ -46,7 +46,7 @@ export async function admitChat(
   received: ReceivedRequest,
   said: (model: string) => void,
 ): Promise<AdmittedChat> {
-  const apiKey = await authenticate(serving, received.apiKey)
+  const { apiKey, buyer } = await authenticate(serving, received.apiKey)
   const request = readBody(received)
   said(request.model)
   const opened = await openModel(serving, request.model)
@@ -57,7 +57,7 @@ export async function admitChat(
   }
   try {
     const { prompt, maxTokens } = fit(serving, request, opened.model)
-    place = takePlace(serving, apiKey)
+    place = takePlace(serving, buyer)
     const facts = factsOf(serving, received, opened)
     const worstCase = { promptTokens: prompt.length, completionTokens: maxTokens }
     const admitted = await admit(serving, apiKey, facts, worstCase)
@@ -68,11 +68,12 @@ export async function admitChat(
   }
 }
 
-async function authenticate({ meter }: Serving, apiKey: string | undefined): Promise<string> {
-  if (apiKey === undefined || !(await meter.authenticate(apiKey))) {
+async function authenticate({ meter }: Serving, apiKey: string | undefined) {
+  const buyer = apiKey === undefined ? undefined : await meter.authenticate(apiKey)
+  if (apiKey === undefined || buyer === undefined) {
     throw new HttpError(401, 'invalid_api_key', 'This needs an API key of this node.')
   }
-  return apiKey
+  return { apiKey, buyer }
 }
 
 function readBody({ body, contentType }: ReceivedRequest): ChatRequest {
@@ -151,12 +152,13 @@ function tooLong(param: string, { contextTokens }: LoadedModel): HttpError {
   return new HttpError(400, 'context_length_exceeded', message, param)
 }
 
-function takePlace({ line, draining }: Serving, apiKey: string): Place {
+// By buyer and not by key: a second key is no second place.
+function takePlace({ line, draining }: Serving, buyer: string): Place {
   if (draining) throw new HttpError(503, 'node_draining', 'The node is about to stop. Try again.')
-  const place = line.take(hashToken(apiKey))
+  const place = line.take(buyer)
   if (place === 'full') throw new HttpError(503, 'line_full', 'Too many calls are waiting. Try again.')
   if (place === 'owner-full') {
-    throw new HttpError(429, 'rate_limit_exceeded', 'Too many calls of this key are waiting. Try again.')
+    throw new HttpError(429, 'rate_limit_exceeded', 'Too many calls of yours are waiting. Try again.')
   }
   return place
 }

@@ -69,7 +69,8 @@ export interface AdmittedCall {
 export type Admission = RefusedCall | AdmittedCall
 
 export interface Meter {
-  readonly authenticate: (apiKey: string) => Promise<boolean>
+  /** Whose key this is; undefined where it is nobody's. */
+  readonly authenticate: (apiKey: string) => Promise<string | undefined>
   readonly admit: (input: AdmitInput) => Promise<Admission>
   /**
    * A stored receipt by receipt id or chat id: `'unauthorized'` where the key is none of ours, undefined where

@@ -92,7 +92,7 @@ function createFakeMeter(balances: Record<string, bigint>): FakeMeter {
     receipts: [],
     open: new Set(),
     failing: false,
-    authenticate: async (apiKey) => meter.balances.has(apiKey),
+    authenticate: async (apiKey) => (meter.balances.has(apiKey) ? apiKey : undefined),
     async admit(input: AdmitInput) {
       const most = priceOf(input.worstCase)
       const balance = (meter.balances.get(input.apiKey) ?? 0n) - (held.get(input.apiKey) ?? 0n)

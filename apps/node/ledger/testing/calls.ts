@@ -16,8 +16,9 @@ import {
 } from '#statements'
 import type { AdmitInput, Admission, AdmittedCall, SettleInput, Tokens } from '../../serve/ports.ts'
 import { createShareBook } from '../attributions.ts'
-import { createBuyer, topUp, type NewBuyer } from '../buyers.ts'
+import { createBuyer, type NewBuyer } from '../buyers.ts'
 import { createMeter } from '../meter.ts'
+import { topUp } from '../payments.ts'
 import { BASE, hexOf, MODEL } from './node.ts'
 
 export async function buyerWith(context: NodeContext, amount: bigint): Promise<NewBuyer> {

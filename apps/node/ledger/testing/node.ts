@@ -48,6 +48,13 @@ export class TestServer {
   }
 
   async pool(): Promise<TestPool> {
+    const database = await this.empty()
+    await migrate(database, coreMigrations, ledgerMigrations, ingestMigrations, payeeMigrations)
+    return new TestPool(database)
+  }
+
+  /** A database without a table. */
+  async empty(): Promise<NodeContext['database']> {
     const name = `pool_${(this.#databases += 1)}`
     const admin = new pg.Client({ connectionString: this.#url })
     await admin.connect()
@@ -57,8 +64,7 @@ export class TestServer {
     await admin.end()
     const database = openDatabase(this.#url.replace(/[^/]*$/, name))
     this.#open.push(() => database.destroy())
-    await migrate(database, coreMigrations, ledgerMigrations, ingestMigrations, payeeMigrations)
-    return new TestPool(database)
+    return database
   }
 
   async stop(): Promise<void> {
