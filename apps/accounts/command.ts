@@ -1,7 +1,10 @@
-/** The commands on a buyer's account: `key`, `refund`. Exit codes: 0 done, 1 refused or failed, 2 wrong use. */
+/** The commands on a buyer's account: `key`, `refund`, `invoice`. Exit codes: 0 done, 1 refused or failed, 2 wrong use. */
 import { InvalidArgumentError, type Command } from 'commander'
+import { month } from '#statements'
 import { accountClient, type AccountClient } from './client.ts'
 import { AccountError } from './errors.ts'
+import { fetchDraft, fetchInvoice, ledgerKeyOf } from './invoice.ts'
+import { invoiceCsv, invoiceHtml, invoiceText, standingOf, type Shown } from './invoice-views.ts'
 import { issue, keyTable, listKeys, revoke, rotate } from './keys.ts'
 import { refund } from './refund.ts'
 import { realPorts, type AccountPorts } from './ports.ts'
@@ -27,6 +30,7 @@ export function registerAccounts(program: Command, given: Partial<AccountPorts> 
     .addHelpText('after', WHO)
 
   registerRefund(program, ports)
+  registerInvoice(program, ports)
 
   withAccess(key.command('list').description('all keys that ever were, and what ended them')).action(
     run(ports, async (options: Access) => {
@@ -109,6 +113,38 @@ function registerRefund(program: Command, ports: AccountPorts): void {
     )
 }
 
+function registerInvoice(program: Command, ports: AccountPorts): void {
+  withAccess(program.command('invoice').description('a month’s invoice, its signature checked'))
+    .argument('<month>', 'a calendar month of UTC, as 2026-11', readMonth)
+    .option('--anchors <file>', 'what you trust, got elsewhere: verifies whose signature it is')
+    .option('--draft', 'a month that goes on: what it would say by now, signed by nobody')
+    .option('--format <name>', 'text, csv or html', readFormat, 'text')
+    .action(async (of: string, options: InvoiceOptions) =>
+      run(ports, async () => {
+        const client = await clientFor(options, ports)
+        const wanted = { month: of, buyer: options.buyer ?? null }
+        const key = options.draft ? undefined : await ledgerKeyOf(options.pool, options.anchors, ports)
+        const shown: Shown =
+          key === undefined
+            ? { kind: 'draft', invoice: await fetchDraft(client, wanted) }
+            : { kind: 'signed', invoice: await fetchInvoice(client, wanted, key) }
+        const pinned = key?.pinned === true
+        if (options.json || options.format === 'csv') ports.say(standingOf(shown, pinned))
+        ports.print(
+          options.json ? `${JSON.stringify(shown.invoice)}\n` : VIEWS[options.format](shown, pinned),
+        )
+      })(),
+    )
+}
+
+const VIEWS = { text: invoiceText, csv: invoiceCsv, html: invoiceHtml } as const
+
+interface InvoiceOptions extends Access {
+  readonly anchors?: string
+  readonly draft?: true
+  readonly format: keyof typeof VIEWS
+}
+
 interface RefundOptions {
   readonly pool: string
   readonly amount: string
@@ -159,6 +195,17 @@ function run<Arguments extends readonly unknown[]>(
 function readAmount(text: string): string {
   if (text !== 'all' && !/^[1-9]\d{0,18}$/.test(text))
     throw new InvalidArgumentError('An amount is whole units above 0, or "all".')
+  return text
+}
+
+function readMonth(text: string): string {
+  if (!month.safeParse(text).success) throw new InvalidArgumentError('A month is written as 2026-11.')
+  return text
+}
+
+function readFormat(text: string): keyof typeof VIEWS {
+  if (text !== 'text' && text !== 'csv' && text !== 'html')
+    throw new InvalidArgumentError('A format is text, csv or html.')
   return text
 }
 

@@ -1,8 +1,10 @@
 /** What the commands take from outside, so that tests can bring their own. */
 import { randomBytes } from 'node:crypto'
 import type { Bytes } from '#bytes'
+import { appraiseNode, type AppraiseNode } from '../contribute/appraise.ts'
 
 export interface AccountPorts {
+  readonly appraiseNode: AppraiseNode
   readonly fetch: typeof fetch
   readonly now: () => Date
   readonly random: (length: number) => Bytes
@@ -14,6 +16,7 @@ export interface AccountPorts {
 }
 
 export const realPorts: AccountPorts = {
+  appraiseNode,
   fetch: (input, init) => fetch(input, init),
   now: () => new Date(),
   random: (length) => new Uint8Array(randomBytes(length)),

@@ -26,6 +26,7 @@ test('help names every command, and every command has help', () => {
     'audit',
     'export',
     'key',
+    'invoice',
     'refund',
     'measure',
   ])
@@ -59,6 +60,8 @@ const wrong: readonly (readonly string[])[] = [
   ['key', 'rotate', '--pool', 'http://127.0.0.1:1', '--key-file', '/nowhere'],
   ['key', 'revoke', 'fw-secret', '--pool', 'http://127.0.0.1:1'],
   ['key', 'list', '--pool', 'http://127.0.0.1:1', '--buyer', 'b', '--home', '/nowhere'],
+  ['invoice', '2026-13', '--pool', 'http://127.0.0.1:1'],
+  ['invoice', '2026-11', '--pool', 'http://127.0.0.1:1', '--format', 'pdf'],
   ['refund', 'buyer-1', '--pool', 'http://127.0.0.1:1', '--amount', '1.5', '--reference', 'a'],
   ['measure', '/nowhere'],
 ]

@@ -58,6 +58,11 @@ const COMMANDS: readonly Listed[] = [
     load: async () => (await import('../accounts/index.ts')).registerAccounts,
   },
   {
+    name: 'invoice',
+    summary: 'a buyer’s month: calls, payments and balance, signed by the ledger',
+    load: async () => (await import('../accounts/index.ts')).registerAccounts,
+  },
+  {
     name: 'refund',
     summary: 'for operators: give a buyer its unused money back',
     load: async () => (await import('../accounts/index.ts')).registerAccounts,

@@ -1,4 +1,5 @@
 export * from './amount.ts'
+export * from './csv.ts'
 export * from './errors.ts'
 export * from './ledger.ts'
 export * from './price.ts'

@@ -11,6 +11,7 @@ import { contributionReceipt, offer } from './contribution.ts'
 import { dispute, disputeAnswer, disputeFindingsSchema, disputeReceipt } from './dispute.ts'
 import { evidence } from './evidence.ts'
 import { fidelity } from './fidelity.ts'
+import { invoiceSchema } from './invoice.ts'
 import { bundleHeaderSchema, itemSchema } from './item.ts'
 import { keysetSchema } from './keyset.ts'
 import { logLeafSchema } from './log-leaf.ts'
@@ -60,6 +61,7 @@ const documents = {
   'share-leaf': shareLeafSchema,
   'usage-leaf': usageLeafSchema,
   'payout-leaf': payoutLeafSchema,
+  invoice: invoiceSchema,
   'dispute-findings': disputeFindingsSchema,
   record: recordSchemas.record,
   'contribution-record': recordSchemas.contributionRecord,

@@ -37,6 +37,7 @@ const examples: Record<string, unknown[]> = {
     predicateOf('dispute-answer'),
   ],
   'log-leaf': [answers.logLeaves[0].leaf],
+  invoice: [answers.invoice.invoice],
 }
 
 test('the examples on the pages are those of the vectors', () => {
@@ -54,6 +55,7 @@ test('digests in the text are those of the vectors', () => {
   for (const [page, digest] of [
     ['statement', vectors.statements.find((one: { kind: string }) => one.kind === 'withdrawal').digest],
     ['keyset', answers.keyset.digest],
+    ['invoice', answers.invoice.digest],
     ['keyset', answers.keyset.termNonce],
     ['keyset', answers.keyset.clientNonce],
     ['log-leaf', answers.logLeaves[0].salt],

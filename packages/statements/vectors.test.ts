@@ -52,6 +52,7 @@ const readers: Record<string, (value: any) => unknown> = {
   'share-leaf': statements.readShareLeaf,
   'payout-leaf': statements.readPayoutLeaf,
   'dispute-findings': statements.readDisputeFindings,
+  invoice: statements.readInvoice,
   'serving-receipt': statements.readServingReceipt,
   'call-record': statements.readCallRecord,
   'contribution-record': statements.readContributionRecord,
@@ -215,6 +216,21 @@ test('dispute findings have their digest and come to their outcome', () => {
     assert.equal(statements.findingsDigest(findings), digest)
     assert.equal(statements.outcomeOf(findings), outcome)
   }
+})
+
+test('an invoice is signed by the ledger, over all of it, and names its receipts whatever their order', async () => {
+  const { invoice, digest, receipts, receiptsDigest } = answers['invoice']
+  assert.equal(statements.invoiceDigest(invoice), digest)
+  assert.equal(statements.receiptsDigest(receipts), receiptsDigest)
+  assert.equal(statements.receiptsDigest(receipts.toReversed()), receiptsDigest)
+  assert.notEqual(statements.receiptsDigest(receipts.slice(1)), receiptsDigest)
+  const { ledger, serve } = file.keys
+  assert.equal(await statements.isInvoiceOf(invoice, ledger!.publicKey), true)
+  assert.equal(await statements.isInvoiceOf(invoice, serve!.publicKey), false)
+  const others = { ...invoice, buyer: 'buyer-fedcba9876543210' }
+  assert.equal(await statements.isInvoiceOf(others, ledger!.publicKey), false)
+  const claimed = { ...invoice, key_id: serve!.publicKey }
+  assert.equal(await statements.isInvoiceOf(claimed, serve!.publicKey), false)
 })
 
 test('a serving receipt is named by its signed form', async () => {

@@ -13,6 +13,7 @@ import {
   findingsDigest,
   extractionOrder,
   gpuNonce,
+  invoiceDigest,
   itemSalt,
   keysetDigest,
   manifestLeafValue,
@@ -189,6 +190,12 @@ export function knownAnswers(
       digest: findingsDigest(findings),
       outcome: outcomeOf(findings),
     })),
+    invoice: {
+      invoice: money.invoice,
+      digest: invoiceDigest(money.invoice),
+      receipts: money.leaves.map(({ receipt }) => receipt),
+      receiptsDigest: money.invoice.receipts,
+    },
     servingReceipt: { receipt: money.trained, digest: servingReceiptDigest(money.trained) },
     streamMarks: {
       receiptId: 'rcpt-000001',

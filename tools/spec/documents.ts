@@ -101,6 +101,25 @@ export function documentVectors(
       ['a part that nobody asked about', (it) => (it.parts[0].what = 'fairness')],
       ['no salt', (it) => delete it.salt],
     ]),
+    document('invoice', money.invoice, [
+      ['a line that was left out', (it) => it.lines.pop()],
+      ['a payment that was left out', (it) => it.payments.pop()],
+      ['a refund that nobody paid', (it) => it.refunds.push({ ...it.payments[0], reference: 'out-2' })],
+      ['a closing balance of its own', (it) => (it.closing = '4929')],
+      ['a balance below zero', (it) => Object.assign(it, { charged: '9999', closing: '-4999' })],
+      [
+        'it opens at something before anything was paid',
+        (it) => Object.assign(it, { opening: '1', closing: '4129' }),
+      ],
+      ['number 2 that follows nothing', (it) => (it.number = 2)],
+      ['a payment of another month', (it) => (it.payments[0].at = '2026-10-31T23:59:59Z')],
+      ['a payment twice', (it) => Object.assign(it, twice(it))],
+      ['month 13', (it) => (it.month = '2026-13')],
+      ['no calls in a line', (it) => (it.lines[0].calls = 0)],
+      ['a buyer that is a path', (it) => (it.buyer = 'buyer-../../x')],
+      ['no signature', (it) => delete it.signature],
+      ['a note', (it) => (it.note = 'paid')],
+    ]),
     document('serving-receipt', money.trained, [
       ['no weights', (it) => (it.event_log = withoutEvent(it, 'weights.loaded'))],
       ['no usage', (it) => (it.event_log = withoutEvent(it, 'usage.metered'))],
@@ -302,6 +321,16 @@ function document(
 
 function refused(name: string, code: string, value: unknown) {
   return { name, code, value }
+}
+
+// Adds up, so that only the repeat is wrong.
+function twice({ payments, paid, closing }: Loose): Loose {
+  const more = BigInt(payments[0].amount)
+  return {
+    payments: [payments[0], payments[0]],
+    paid: String(BigInt(paid) + more),
+    closing: String(BigInt(closing) + more),
+  }
 }
 
 function withoutEvent(receipt: Loose, type: string): unknown[] {

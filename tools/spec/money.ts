@@ -12,7 +12,9 @@ import {
   payout,
   payoutLeafDigest,
   priceDigest,
+  receiptsDigest,
   servingReceiptDigest,
+  signInvoice,
   signMark,
   signServingReceipt,
   signStatement,
@@ -211,6 +213,47 @@ export async function moneyExamples(signers: Signers, pool: PoolExamples, data: 
     },
     signers.ledger,
   )
+  const invoice = await signInvoice(
+    {
+      format: 'fairweight/invoice/v1',
+      ...under,
+      operator: { name: policy.operator.name, publicKey: policy.operator.publicKey },
+      buyer: 'buyer-0123456789abcdef',
+      number: 1,
+      previous: null,
+      month: '2026-11',
+      currency: policy.currency,
+      opening: '0',
+      payments: [{ at: '2026-11-05T00:00:00Z', reference: 'bank-in-1', amount: '5000' }],
+      refunds: [{ at: '2026-11-28T09:00:00Z', reference: 'bank-out-1', amount: '800' }],
+      lines: [
+        {
+          name: 'meadow',
+          model,
+          serves: 'trained',
+          calls: 1,
+          promptTokens: 20,
+          completionTokens: 40,
+          amount: '70',
+        },
+        {
+          name: 'base',
+          model: base,
+          serves: 'base',
+          calls: 1,
+          promptTokens: 10,
+          completionTokens: 5,
+          amount: '2',
+        },
+      ],
+      paid: '5000',
+      refunded: '800',
+      charged: '72',
+      closing: '4128',
+      receipts: receiptsDigest(leaves.map(({ receipt }) => receipt)),
+    },
+    signers.ledger,
+  )
   const [, bruno] = contributions
   const wish: Withdrawal = {
     ...under,
@@ -247,6 +290,7 @@ export async function moneyExamples(signers: Signers, pool: PoolExamples, data: 
     payoutsKey,
     payoutsTree,
     payoutStatement,
+    invoice,
     withdrawalStatement,
     withdrawalReceiptStatement,
   }

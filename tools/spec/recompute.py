@@ -275,6 +275,11 @@ def sums(leaves: list[dict]) -> list[tuple[int, bytes]]:
 
 
 def check_serving(answers: dict, tally: Tally) -> None:
+    invoice = answers["invoice"]
+    said = {name: value for name, value in invoice["invoice"].items() if name not in ("key_id", "signature")}
+    tally.same("invoice", purpose_hash("fairweight/invoice/v1", canonical(said)).hex(), invoice["digest"])
+    counted = purpose_hash("fairweight/invoice-receipts/v1", canonical(sorted(invoice["receipts"])))
+    tally.same("receipts of an invoice", counted.hex(), invoice["receiptsDigest"])
     receipt = answers["servingReceipt"]
     tally.same("serving receipt", digest_of(receipt["receipt"]), receipt["digest"])
     stream = answers["streamMarks"]

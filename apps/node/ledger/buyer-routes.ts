@@ -1,10 +1,11 @@
-/** What a buyer sees and does of its own account (spec/buyer-account.md): usage and keys. */
-import type { FastifyInstance } from 'fastify'
+/** What a buyer sees and does of its own account (spec/buyer-account.md): usage, keys, invoices. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { HttpError, type NodeContext } from '#node/core'
-import { hex32 } from '#statements'
+import { hex32, month } from '#statements'
 import { usageOf } from './buyers.ts'
 import { forBuyer, read } from './handlers.ts'
+import { draftOf, invoiceOf, invoicesOf } from './invoices.ts'
 import { keysOf, revokeKey, rotateKey } from './keys.ts'
 
 export function registerBuyerRoutes(app: FastifyInstance, context: NodeContext): void {
@@ -21,6 +22,20 @@ export function registerBuyerRoutes(app: FastifyInstance, context: NodeContext):
     '/v1/keys',
     forBuyer(context, async ({ id, buyer }, _request, reply) =>
       reply.send({ buyer, key: id, keys: await keysOf(context, buyer) }),
+    ),
+  )
+
+  app.get(
+    '/v1/invoices',
+    forBuyer(context, async ({ buyer }, _request, reply) =>
+      reply.send({ buyer, invoices: await invoicesOf(context, buyer) }),
+    ),
+  )
+
+  app.get(
+    '/v1/invoices/:month',
+    forBuyer(context, async ({ buyer }, request, reply) =>
+      reply.send(await answerInvoice(context, buyer, request)),
     ),
   )
 
@@ -48,6 +63,17 @@ export function registerBuyerRoutes(app: FastifyInstance, context: NodeContext):
   )
 }
 
+/** The invoice of a month, or with `?draft=true` what it would say by now. */
+export async function answerInvoice(context: NodeContext, buyer: string, { params, query }: FastifyRequest) {
+  const { month: of } = read(byMonth, params)
+  const { draft } = read(draftWanted, query)
+  return draft === 'true'
+    ? { draft: await draftOf(context, buyer, of) }
+    : { invoice: await invoiceOf(context, buyer, of) }
+}
+
+const byMonth = z.object({ month })
+const draftWanted = z.object({ draft: z.enum(['true', 'false']).default('false') })
 const keyId = z.string().regex(/^[0-9a-f]{16}$/)
 /** What a key is made known by: the secret itself stays with its owner. */
 export const madeKey = z.strictObject({ id: keyId, hash: hex32 })

@@ -1,10 +1,7 @@
 /**
  * A payout as a table for banks (RFC 4180): who gets what in this period, and which statement says so.
- *
- * Names were written by contributors. A spreadsheet runs a cell that starts with = + - @, so such a cell is made text
- * by an apostrophe.
  */
-import { formatAmount } from '#ledger'
+import { csvLine, formatAmount } from '#ledger'
 import type { NodeContext } from '#node/core'
 import type { Payee, PayoutLeaf } from '#statements'
 import { boundPayees } from './payees.ts'
@@ -42,7 +39,7 @@ export function writePayoutCsv(
     .map(({ payee, kind, account, name, amount }) => {
       return [payee, kind, account, name, formatAmount(amount, currency.scale), currency.asset, statement]
     })
-  return [header, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('')
+  return [header, ...rows].map(csvLine).join('')
 }
 
 function accountOf(
@@ -66,9 +63,4 @@ function accountOf(
     default:
       return bound satisfies never
   }
-}
-
-function cell(text: string): string {
-  const shown = /^\s*[=+\-@|%]|^[\t\r\n]/.test(text) ? `'${text}` : text
-  return `"${shown.replaceAll('"', '""')}"`
 }

@@ -4,11 +4,12 @@ import { z } from 'zod'
 import { MAXIMUM_AMOUNT } from '#ledger'
 import { HttpError, type NodeContext } from '#node/core'
 import { hex32, label } from '#statements'
-import { madeKey, named, registerBuyerRoutes } from './buyer-routes.ts'
+import { answerInvoice, madeKey, named, registerBuyerRoutes } from './buyer-routes.ts'
 import { createBuyer } from './buyers.ts'
 import { closeUsage } from './close.ts'
 import { payoutCsv } from './csv.ts'
 import { forOperator, read } from './handlers.ts'
+import { invoicesOf } from './invoices.ts'
 import { issueKey, keysOf, revokeKey } from './keys.ts'
 import { refund, topUp } from './payments.ts'
 import { findPayout, payOutAll, payoutRefusal } from './payouts.ts'
@@ -104,6 +105,22 @@ export function registerLedgerRoutes(app: FastifyInstance, context: NodeContext)
       const { key } = read(named, request.body)
       const created = await revokeKey(context, { id: key, buyer: id }, 'operator')
       return reply.code(created ? 201 : 200).send({ buyer: id, key, created })
+    }),
+  )
+
+  app.get(
+    '/v1/operator/buyers/:id/invoices',
+    forOperator(context, async (request, reply) => {
+      const { id } = read(byId, request.params)
+      return reply.send({ buyer: id, invoices: await invoicesOf(context, id) })
+    }),
+  )
+
+  app.get(
+    '/v1/operator/buyers/:id/invoices/:month',
+    forOperator(context, async (request, reply) => {
+      const { id } = read(byId, request.params)
+      return reply.send(await answerInvoice(context, id, request))
     }),
   )
 

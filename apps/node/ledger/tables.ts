@@ -26,6 +26,7 @@ export type LedgerTables = {
   api_keys: KeyRow
   api_key_ends: KeyEndRow
   payments: PaymentRow
+  invoices: { buyer: string; number: number; month: string; document: string }
   call_counters: { node: string; term: number; last: bigint; sealed: boolean }
   calls: CallRow
   usage_closes: { digest: string; period: number; closed_at: Date }
@@ -336,6 +337,17 @@ export const ledgerMigrations: Migrations = {
     create index payments_of on payments (buyer, at);
     create index calls_settled on calls (buyer, settled_at) where state = 'settled';
     create trigger payments_stay before update or delete on payments
+      for each row execute function ledger_refuse();`,
+  '0130-ledger-invoices': `
+    create table invoices (
+      buyer text not null references buyers,
+      number integer not null check (number >= 1),
+      month text not null check (month ~ '^[0-9]{4}-[0-9]{2}$'),
+      document text not null,
+      primary key (buyer, number),
+      unique (buyer, month)
+    );
+    create trigger invoices_stay before update or delete on invoices
       for each row execute function ledger_refuse();`,
 }
 
