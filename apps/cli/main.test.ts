@@ -28,6 +28,7 @@ test('help names every command, and every command has help', () => {
     'key',
     'invoice',
     'refund',
+    'status',
     'measure',
   ])
   for (const command of commands) {
@@ -62,6 +63,7 @@ const wrong: readonly (readonly string[])[] = [
   ['key', 'list', '--pool', 'http://127.0.0.1:1', '--buyer', 'b', '--home', '/nowhere'],
   ['invoice', '2026-13', '--pool', 'http://127.0.0.1:1'],
   ['invoice', '2026-11', '--pool', 'http://127.0.0.1:1', '--format', 'pdf'],
+  ['status', 'http://127.0.0.1:1', '--home', '/nowhere'],
   ['refund', 'buyer-1', '--pool', 'http://127.0.0.1:1', '--amount', '1.5', '--reference', 'a'],
   ['measure', '/nowhere'],
 ]

@@ -68,6 +68,11 @@ const COMMANDS: readonly Listed[] = [
     load: async () => (await import('../accounts/index.ts')).registerAccounts,
   },
   {
+    name: 'status',
+    summary: 'for operators: how a node is, and what needs doing',
+    load: async () => (await import('../status/index.ts')).registerStatusCommand,
+  },
+  {
     name: 'measure',
     summary: 'print the measurement of a checkout',
     load: async () => (await import('../measure/index.ts')).registerMeasure,

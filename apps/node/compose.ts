@@ -4,7 +4,7 @@
  * Starting is recovering: the same lines run after a clean stop and after a kill.
  */
 import { createHash } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fastify, type FastifyInstance } from 'fastify'
 import { openLlama } from '#adapters/llama'
@@ -33,6 +33,8 @@ import { createEvidenceKeeper } from './evidence-keeper.ts'
 import { createIntake, ingestMigrations, registerIngest } from './ingest/index.ts'
 import {
   betweenPayouts,
+  booksOf,
+  closesOf,
   closeUsageIfDue,
   createMeter,
   createShareBook,
@@ -54,6 +56,7 @@ import type { PipelineParts } from './run/ports.ts'
 import { registerRuns } from './run/routes.ts'
 import { runMigrations } from './run/tables.ts'
 import { createShelf, registerServing } from './serve/index.ts'
+import { registerStatus } from './status/routes.ts'
 import { openScratch } from './scratch.ts'
 import type { NodeSettings } from './settings.ts'
 
@@ -209,7 +212,7 @@ async function compose(
   const fidelity = createFidelity(parts)
 
   const app = createServer(diagnostics)
-  registerServing(app, context, { meter: createMeter(context), shelf })
+  const serving = registerServing(app, context, { meter: createMeter(context), shelf })
   registerIngest(app, context, {
     sources: [
       async ({ contributor, key }) => ({
@@ -231,6 +234,15 @@ async function compose(
     },
     shelf,
     logDirectory: folder('log'),
+  })
+  registerStatus(app, context, {
+    run: pipeline.newest,
+    models: shelf.models,
+    calls: serving.calls,
+    openPeriod: () => openPeriod(context),
+    closes: () => closesOf(context),
+    books: () => booksOf(context),
+    version: await versionOf(settings.root),
   })
   const url = await app.listen(settings.listen)
   closers.push(() => app.close())
@@ -266,6 +278,11 @@ async function assertLogCovers(database: Database, size: number): Promise<void> 
       `The log holds ${size} entries and the database knows entry ${newest}: files of the log are missing. Restore them.`,
     )
   }
+}
+
+async function versionOf(root: string): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+  return version
 }
 
 /** Terms are counted in the database; the row is there before any key of the term exists. */

@@ -22,6 +22,7 @@ import { policy } from './policy.ts'
 import { recordSchemas } from './record.ts'
 import { servingReceiptSchema } from './serving.ts'
 import { predicateType } from './statement.ts'
+import { statusSchema } from './status.ts'
 import { streamMarkSchema } from './stream-mark.ts'
 import { tokensLeafSchema, trainingReceipt } from './training.ts'
 import { withdrawal, withdrawalReceipt } from './withdrawal.ts'
@@ -62,6 +63,7 @@ const documents = {
   'usage-leaf': usageLeafSchema,
   'payout-leaf': payoutLeafSchema,
   invoice: invoiceSchema,
+  status: statusSchema,
   'dispute-findings': disputeFindingsSchema,
   record: recordSchemas.record,
   'contribution-record': recordSchemas.contributionRecord,

@@ -38,6 +38,7 @@ const examples: Record<string, unknown[]> = {
   ],
   'log-leaf': [answers.logLeaves[0].leaf],
   invoice: [answers.invoice.invoice],
+  status: [vectors.documents.find((one: { name: string }) => one.name === 'status').accepted],
 }
 
 test('the examples on the pages are those of the vectors', () => {

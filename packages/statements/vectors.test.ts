@@ -53,6 +53,7 @@ const readers: Record<string, (value: any) => unknown> = {
   'payout-leaf': statements.readPayoutLeaf,
   'dispute-findings': statements.readDisputeFindings,
   invoice: statements.readInvoice,
+  status: statements.readStatus,
   'serving-receipt': statements.readServingReceipt,
   'call-record': statements.readCallRecord,
   'contribution-record': statements.readContributionRecord,

@@ -11,6 +11,7 @@ import {
   tokensLeafDigest,
   payoutLeafDigest,
   type BundleHeader,
+  type Status,
 } from '#statements'
 import type { DataExamples } from './data.ts'
 import { fixedHex, type Loose, type Signers } from './fixed.ts'
@@ -119,6 +120,14 @@ export function documentVectors(
       ['a buyer that is a path', (it) => (it.buyer = 'buyer-../../x')],
       ['no signature', (it) => delete it.signature],
       ['a note', (it) => (it.note = 'paid')],
+    ]),
+    document('status', statusOf(pool), [
+      ['an account by its name', (it) => (it.books.drifted = ['buyer/buyer-0123456789abcdef'])],
+      ['a note', (it) => (it.note = 'fine')],
+      ['a thing to do that is on no list', (it) => (it.todo[0].code = 'relax')],
+      ['an age in words', (it) => (it.evidence.takenAt = 'yesterday')],
+      ['words that repaint a terminal', (it) => (it.todo[0].what = '\u001b[2Jall good')],
+      ['a stage that is a sentence', (it) => (it.run.stage = 'nearly done')],
     ]),
     document('serving-receipt', money.trained, [
       ['no weights', (it) => (it.event_log = withoutEvent(it, 'weights.loaded'))],
@@ -321,6 +330,42 @@ function document(
 
 function refused(name: string, code: string, value: unknown) {
   return { name, code, value }
+}
+
+function statusOf({ policyStatement }: PoolExamples): Status {
+  const { name, version } = policyStatement.predicate
+  return {
+    format: 'fairweight/status/v1',
+    at: '2026-11-06T01:00:00Z',
+    simulated: true,
+    node: 'node-1',
+    term: 1,
+    startedAt: '2026-11-02T00:00:00Z',
+    keysValidUntil: '2026-12-02T00:00:00Z',
+    policy: { pool: policyStatement.digest, digest: policyStatement.digest, name, version },
+    evidence: { takenAt: '2026-11-05T20:00:00Z', maxAgeSeconds: 86_400 },
+    log: {
+      pending: 0,
+      published: 12,
+      witnesses: [{ name: 'witness.example/w1', cosignedAt: '2026-11-06T00:59:00Z' }],
+      quorum: 1,
+      maxAgeSeconds: 604_800,
+    },
+    run: { id: 1, stage: 'attributed', failed: false },
+    serving: { models: ['base', 'meadow'], open: 2, places: 64 },
+    usage: { open: { period: 2, closesBy: '2026-11-07T00:00:00Z' }, closed: 1, unpaid: 1 },
+    books: { accounts: 7, sumsToZero: true, drifted: 0 },
+    freeDiskBytes: 51_000_000_000,
+    disputesOpen: null,
+    versions: { fairweight: '0.1.0', node: '24.21.0', postgres: '18.4' },
+    todo: [
+      {
+        code: 'payout-due',
+        urgent: false,
+        what: 'Pay out: closed periods wait for their payout statement.',
+      },
+    ],
+  }
 }
 
 // Adds up, so that only the repeat is wrong.

@@ -47,12 +47,12 @@ export function hashToken(token: string): string {
 }
 
 /** The bearer token of a request; undefined where there is none. */
-export function bearerOf(request: FastifyRequest): string | undefined {
+export function bearerOf(request: Pick<FastifyRequest, 'headers'>): string | undefined {
   return /^Bearer ([\x21-\x7e]{8,200})$/.exec(request.headers.authorization ?? '')?.[1]
 }
 
 /** Throws {@link HttpError} 401 unless the request carries the operator's token. */
-export function assertOperator(request: FastifyRequest, tokenHash: string): void {
+export function assertOperator(request: Pick<FastifyRequest, 'headers'>, tokenHash: string): void {
   const token = bearerOf(request)
   if (token === undefined || !timingSafeEqual(Buffer.from(hashToken(token)), Buffer.from(tokenHash))) {
     throw new HttpError(401, 'operator_token_required', 'This route needs the operator’s token.')

@@ -25,6 +25,8 @@ export interface ServingOptions {
 export interface ServingHandle {
   /** Refuses new calls, gives open ones time to end, then ends them. Runs by itself when the server closes. */
   readonly drain: () => Promise<void>
+  /** Calls that are being answered or wait, and how many there may be. */
+  readonly calls: () => { readonly open: number; readonly places: number }
 }
 
 /** Call it before the server listens; the order among the roles does not matter. */
@@ -69,7 +71,10 @@ export function registerServing(
     )
     chatRoutes(scope, serving)
   })
-  return { drain: () => drain(serving) }
+  return {
+    drain: () => drain(serving),
+    calls: () => ({ open: serving.open.size, places: limits.places }),
+  }
 }
 
 async function drain(serving: Serving): Promise<void> {

@@ -1,0 +1,1 @@
+export { registerStatusCommand } from './command.ts'
