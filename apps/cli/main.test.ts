@@ -29,6 +29,7 @@ test('help names every command, and every command has help', () => {
     'invoice',
     'refund',
     'status',
+    'doctor',
     'measure',
   ])
   for (const command of commands) {
@@ -64,6 +65,7 @@ const wrong: readonly (readonly string[])[] = [
   ['invoice', '2026-13', '--pool', 'http://127.0.0.1:1'],
   ['invoice', '2026-11', '--pool', 'http://127.0.0.1:1', '--format', 'pdf'],
   ['status', 'http://127.0.0.1:1', '--home', '/nowhere'],
+  ['doctor', '--port', '0'],
   ['refund', 'buyer-1', '--pool', 'http://127.0.0.1:1', '--amount', '1.5', '--reference', 'a'],
   ['measure', '/nowhere'],
 ]

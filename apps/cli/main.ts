@@ -73,6 +73,11 @@ const COMMANDS: readonly Listed[] = [
     load: async () => (await import('../status/index.ts')).registerStatusCommand,
   },
   {
+    name: 'doctor',
+    summary: 'what this machine lacks, and what to do',
+    load: async () => (await import('../doctor/index.ts')).registerDoctor,
+  },
+  {
     name: 'measure',
     summary: 'print the measurement of a checkout',
     load: async () => (await import('../measure/index.ts')).registerMeasure,

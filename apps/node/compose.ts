@@ -236,6 +236,7 @@ async function compose(
     logDirectory: folder('log'),
   })
   registerStatus(app, context, {
+    evidenceTakenAt: keeper.takenAt,
     run: pipeline.newest,
     models: shelf.models,
     calls: serving.calls,

@@ -9,6 +9,8 @@ import { evidence } from '#statements'
 export interface EvidenceKeeper {
   /** Digest of an evidence statement of this term that is young enough to sign under. */
   readonly refresh: () => Promise<string>
+  /** When it was taken; null before the first. */
+  readonly takenAt: () => Date | null
 }
 
 export function createEvidenceKeeper(
@@ -31,5 +33,6 @@ export function createEvidenceKeeper(
       await statements.integrate()
       return digest
     },
+    takenAt: () => (held === undefined ? null : new Date(held.at)),
   }
 }

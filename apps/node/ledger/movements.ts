@@ -5,10 +5,25 @@ import { isCallAsSettled } from './call-code.ts'
 import { assertOwnPayment } from './payment-code.ts'
 import type { CallRow, LedgerDatabase, LedgerTx, PaymentRow } from './tables.ts'
 
-type SettledCall = Pick<
-  CallRow,
-  'name' | 'model' | 'serves' | 'prompt_tokens' | 'completion_tokens' | 'amount' | 'receipt_digest'
->
+// All that its code covers; receipts themselves stay where they are.
+const COLUMNS = [
+  'node',
+  'term',
+  'sequence',
+  'buyer',
+  'name',
+  'model',
+  'serves',
+  'state',
+  'prompt_tokens',
+  'completion_tokens',
+  'amount',
+  'receipt_digest',
+  'code',
+  'admitted_at',
+  'settled_at',
+] as const
+type SettledCall = Pick<CallRow, (typeof COLUMNS)[number]>
 
 export interface Movements {
   readonly topUps: readonly PaymentRow[]
@@ -28,7 +43,11 @@ export async function movementsOf(
   { since, until }: { readonly since: Date | null; readonly until: Date | null },
 ): Promise<Movements> {
   let payments = from.selectFrom('payments').selectAll().where('buyer', '=', buyer)
-  let calls = from.selectFrom('calls').selectAll().where('buyer', '=', buyer).where('state', '=', 'settled')
+  let calls = from
+    .selectFrom('calls')
+    .select(COLUMNS)
+    .where('buyer', '=', buyer)
+    .where('state', '=', 'settled')
   if (since !== null) {
     payments = payments.where('at', '>=', since)
     calls = calls.where('settled_at', '>=', since)

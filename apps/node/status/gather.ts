@@ -1,8 +1,9 @@
 /** The facts of a node's status, from what is stored and from the roles that run. Names of parties stay out of it. */
 import { statfs } from 'node:fs/promises'
 import { sql } from 'kysely'
+import { decodeHex } from '#bytes'
 import type { NodeContext } from '#node/core'
-import { evidence, formatTime, openStatement, type Status } from '#statements'
+import { formatTime, type Status } from '#statements'
 import { verifierKey, verifyCheckpoint } from '#tlog'
 import { todoOf } from './todo.ts'
 
@@ -11,6 +12,7 @@ export interface StatusSources {
   readonly run: () => Promise<
     { readonly id: number; readonly stage: string; readonly failure: string | null } | undefined
   >
+  readonly evidenceTakenAt: () => Date | null
   readonly models: () => readonly { readonly name: string }[]
   readonly calls: () => { readonly open: number; readonly places: number }
   readonly openPeriod: () => Promise<Status['usage']['open']>
@@ -38,7 +40,7 @@ export async function gatherStatus(context: NodeContext, sources: StatusSources)
       version: policy.predicate.version,
     },
     evidence: {
-      takenAt: await newestEvidence(context),
+      takenAt: timeOrNull(sources.evidenceTakenAt()),
       maxAgeSeconds: policy.predicate.trust.maxEvidenceAgeSeconds,
     },
     log: await logOf(context),
@@ -55,14 +57,6 @@ export async function gatherStatus(context: NodeContext, sources: StatusSources)
     },
   }
   return { ...facts, todo: todoOf(facts) }
-}
-
-async function newestEvidence({ statements, machine }: NodeContext): Promise<string | null> {
-  for (const { envelope } of (await statements.list('evidence')).toReversed()) {
-    const { predicate } = await openStatement(evidence, envelope)
-    if (predicate.node === machine.node && predicate.term === machine.term) return predicate.takenAt
-  }
-  return null
 }
 
 async function logOf({ database, policy }: NodeContext): Promise<Status['log']> {
@@ -84,8 +78,8 @@ async function logOf({ database, policy }: NodeContext): Promise<Status['log']> 
       ? undefined
       : await verifyCheckpoint(newest.note, {
           origin,
-          logKey: verifierKey('ed25519', origin, publicKey),
-          witnesses: witnesses.map((one) => verifierKey('cosignature', one.name, one.publicKey)),
+          logKey: verifierKey('ed25519', origin, decodeHex(publicKey)),
+          witnesses: witnesses.map((one) => verifierKey('cosignature', one.name, decodeHex(one.publicKey))),
           quorum: 0,
         })
   return {
@@ -103,6 +97,10 @@ async function logOf({ database, policy }: NodeContext): Promise<Status['log']> 
 async function runOf({ run }: StatusSources): Promise<Status['run']> {
   const newest = await run()
   return newest === undefined ? null : { id: newest.id, stage: newest.stage, failed: newest.failure !== null }
+}
+
+function timeOrNull(time: Date | null): string | null {
+  return time === null ? null : formatTime(time)
 }
 
 async function freeBytes(folder: string): Promise<number> {

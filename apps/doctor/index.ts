@@ -1,0 +1,1 @@
+export { registerDoctor } from './command.ts'
