@@ -25,6 +25,7 @@ test('help names every command, and every command has help', () => {
     'statement',
     'audit',
     'export',
+    'fidelity',
     'key',
     'invoice',
     'refund',

@@ -147,7 +147,7 @@ async function firstPolicy(
       seeds: 1,
       coalitions: 0,
       utility: { kind: 'contrast', others: 2, temperatureE3: 4000 },
-      recipe: { passes: 3, distillation: null },
+      recipe: { passes: 2, distillation: null },
     },
     validation: {
       commitment: validationCommitment(validation, await validationSecret(home)),
