@@ -23,6 +23,7 @@ test('help names every command, and every command has help', () => {
     'contribute',
     'contributions',
     'statement',
+    'payee',
     'audit',
     'export',
     'fidelity',
