@@ -86,7 +86,11 @@ test('anything is read or refused by line, nothing is quoted, and no item appear
         }
       }
     }),
-    { numRuns: fc.readConfigureGlobal().numRuns ?? 500 },
+    {
+      numRuns: fc.readConfigureGlobal().numRuns ?? 500,
+      // Chance alone does not write a readable text in every run.
+      examples: [['## Who?\nMe.\n', 'a.md']],
+    },
   )
   for (const code of ['read', 'structure-invalid', 'question-missing', 'text-empty']) {
     assert.ok(outcomes.has(code), code)

@@ -19,7 +19,7 @@ export function statusRows(status: Status): (readonly [string, string])[] {
     [
       'usage',
       usage.open === null
-        ? 'no call is open'
+        ? 'no period is open'
         : `period ${usage.open.period}, closes by ${usage.open.closesBy}`,
     ],
     ['closed periods', `${usage.closed}, of which ${usage.unpaid} not paid out`],
