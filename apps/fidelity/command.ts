@@ -7,6 +7,8 @@ import type { FidelityView } from '../node/run/fidelity.ts'
 import { openHome, readJson } from '../start/home.ts'
 import { operatorClient } from '../start/operator-client.ts'
 
+type Client = ReturnType<typeof operatorClient>
+
 interface Options {
   readonly node: string
   readonly wait: boolean
@@ -33,20 +35,26 @@ async function run({ node, wait, json }: Options): Promise<void> {
   if (secret === undefined)
     throw new Error(`${home.root} holds no operator’s secret: name its folder in FAIRWEIGHT_HOME.`)
   const client = operatorClient(node.replace(/\/+$/, ''), secret.token)
-  let view = await ask(client)
-  for (let told = -1; wait && view.state === 'running'; view = await client.get('/v1/operator/fidelity')) {
-    if (view.done !== told && view.total > 0)
-      process.stderr.write(`Measuring again: ${view.done} of ${view.total} coalitions\n`)
-    told = view.done
-    await sleep(1000)
-  }
+  const asked = await ask(client)
+  const view = wait ? await ended(client, asked) : asked
   if (view.state === 'failed')
     throw new Error('It failed; the node’s diagnostics say more. Run this again: what was measured is kept.')
   const stated = view.statement === null ? null : await statedBy(node, view.statement)
   process.stdout.write(json ? `${JSON.stringify({ ...view, fidelity: stated })}\n` : describe(view, stated))
 }
 
-async function ask(client: ReturnType<typeof operatorClient>): Promise<FidelityView> {
+async function ended(client: Client, asked: FidelityView): Promise<FidelityView> {
+  let view = asked
+  for (let told = -1; view.state === 'running'; view = await client.get('/v1/operator/fidelity')) {
+    if (view.done !== told && view.total > 0)
+      process.stderr.write(`Measuring again: ${view.done} of ${view.total} coalitions\n`)
+    told = view.done
+    await sleep(1000)
+  }
+  return view
+}
+
+async function ask(client: Client): Promise<FidelityView> {
   const answer = await client.post('/v1/operator/fidelity')
   const refused = answer['error'] as { message?: string } | undefined
   if (refused !== undefined) throw new Error(refused.message ?? 'the node refused')
