@@ -122,6 +122,13 @@ def bundle_root(items: list[dict], secret: bytes) -> str:
     return tree_root([item_commitment(one, item_salt(secret, at)) for at, one in enumerate(items)]).hex()
 
 
+def validation_root(items: list[dict], secret: bytes) -> str:
+    purpose = "fairweight/validation-item/v1"
+    return tree_root(
+        [purpose_hash(purpose, item_salt(secret, at), canonical(one)) for at, one in enumerate(items)]
+    ).hex()
+
+
 def training_seed(manifest: str) -> int:
     return int.from_bytes(purpose_hash("fairweight/training-seed/v1", bytes.fromhex(manifest))[:6], "big")
 
@@ -136,6 +143,7 @@ SUBJECTS = {
     "manifest": lambda it: ("dataset", it["tree"]["root"]),
     "training-receipt": lambda it: (it["model"]["name"], model_digest(it["model"]["files"])),
     "attribution": lambda it: ("model", it["model"]),
+    "fidelity": lambda it: ("attribution", it["attribution"]),
     "usage-close": lambda it: (f"usage of period {it['period']}", it["tree"]["root"]),
     "payout": lambda it: ("payouts", it["cumulative"]["root"]),
     "withdrawal": lambda it: ("contribution receipt", it["receipt"]),
@@ -205,7 +213,7 @@ def check_policy(known: dict, tally: Tally) -> None:
         found = digest_of({"currency": known["currency"], "price": row["price"]})
         tally.same(f"price of {row['price']['model']}", found, row["digest"])
     validation = known["validation"]
-    root = bundle_root(validation["items"], bytes.fromhex(validation["secret"]))
+    root = validation_root(validation["items"], bytes.fromhex(validation["secret"]))
     tally.same("validation set", root, validation["commitment"])
 
 
