@@ -1,5 +1,6 @@
 /** An invoice for people: text, a table, a page. What stands in it was written by others, and each view escapes it. */
 import Table from 'cli-table3'
+import { escapeMarkup } from '#bytes'
 import { csvLine, formatAmount } from '#ledger'
 import { invoiceDigest, type Invoice, type InvoiceBody } from '#statements'
 
@@ -97,7 +98,7 @@ export function invoiceCsv(shown: Shown): string {
 export function invoiceHtml(shown: Shown, pinned: boolean): string {
   const { invoice } = shown
   const rows = (of: readonly (readonly string[])[]) =>
-    of.map((cells) => `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`).join('\n')
+    of.map((cells) => `<tr>${cells.map((cell) => `<td>${escapeMarkup(cell)}</td>`).join('')}</tr>`).join('\n')
   const calls = invoice.lines.map((one) => [
     one.name,
     one.model.slice(0, 16),
@@ -111,7 +112,7 @@ export function invoiceHtml(shown: Shown, pinned: boolean): string {
 <meta charset="utf-8">
 <meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
-<title>${escapeHtml(titleOf(shown))}</title>
+<title>${escapeMarkup(titleOf(shown))}</title>
 <style>
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
@@ -120,8 +121,8 @@ td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8886 
 td:last-child, th:last-child { text-align: right; font-variant-numeric: tabular-nums }
 small { overflow-wrap: anywhere }
 </style>
-<h1>${escapeHtml(titleOf(shown))}</h1>
-<p>${escapeHtml(invoice.operator.name)} to ${escapeHtml(invoice.buyer)}, ${escapeHtml(invoice.month)} (UTC), in ${escapeHtml(invoice.currency.asset)}</p>
+<h1>${escapeMarkup(titleOf(shown))}</h1>
+<p>${escapeMarkup(invoice.operator.name)} to ${escapeMarkup(invoice.buyer)}, ${escapeMarkup(invoice.month)} (UTC), in ${escapeMarkup(invoice.currency.asset)}</p>
 <table>
 <tr><th>model<th>digest<th>calls<th>prompt tokens<th>completion tokens<th>amount</tr>
 ${rows(calls)}
@@ -130,7 +131,7 @@ ${rows(calls)}
 <tr><th><th>when<th>reference<th>amount</tr>
 ${rows(movesOf(invoice))}
 </table>
-<p><small>${escapeHtml(standingOf(shown, pinned))}</small></p>
+<p><small>${escapeMarkup(standingOf(shown, pinned))}</small></p>
 </html>
 `
 }
@@ -165,15 +166,4 @@ function movesOf(invoice: InvoiceBody): [string, string, string, string][] {
 
 function money({ currency }: InvoiceBody, amount: string): string {
   return formatAmount(BigInt(amount), currency.scale)
-}
-
-function escapeHtml(text: string): string {
-  const names: Record<string, string> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  }
-  return text.replaceAll(/[&<>"']/g, (sign) => names[sign]!)
 }

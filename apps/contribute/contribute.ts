@@ -27,7 +27,6 @@ import {
   encodeBundle,
   keysetDigest,
   keysInRole,
-  logLeafOf,
   offer,
   openStatement,
   signStatement,
@@ -40,7 +39,7 @@ import type { TrustedNode } from './appraise.ts'
 import { ContributeError } from './errors.ts'
 import { Home } from './home.ts'
 import { readAnchorsFile, readColumns, readFiles, readPayee, readPolicyDigest } from './inputs.ts'
-import { openLogOf } from './log-proof.ts'
+import { openLogOf, proveLogged } from './log-proof.ts'
 import { NodeClient } from './node-client.ts'
 import { describePayee, offeredPayee } from './payee-view.ts'
 import type { ContributePorts } from './ports.ts'
@@ -233,12 +232,6 @@ async function carryOut(work: Work, begun: Pending, resumed: boolean): Promise<K
   })
   const size = Math.max(answer.offer.leafIndex, answer.receipt.leafIndex) + 1
   const log = await ports.step('Checking the log', () => openLogOf(size, node, trusted.policy.predicate))
-  const proven = async (kind: 'offer' | 'contribution-receipt', digest: string, of: Answer['offer']) => ({
-    envelope: of.envelope,
-    salt: of.salt,
-    leafIndex: of.leafIndex,
-    logProof: await log.prove(of.leafIndex, logLeafOf(kind, digest, of.salt)),
-  })
   const kept: Kept = {
     format: 'fairweight/kept-contribution/v1',
     content,
@@ -247,8 +240,8 @@ async function carryOut(work: Work, begun: Pending, resumed: boolean): Promise<K
     policy: pending.policy,
     files: work.paths.map((path) => basename(path)),
     receiptDigest: receipt.digest,
-    offer: await proven('offer', statement.digest, { ...answer.offer, envelope: statement.envelope }),
-    receipt: await proven('contribution-receipt', receipt.digest, answer.receipt),
+    offer: await proveLogged(log, 'offer', statement, answer.offer),
+    receipt: await proveLogged(log, 'contribution-receipt', receipt, answer.receipt),
     secret: pending.secret,
     keyset: pending.keysets.find((one) => keysInRole(one, 'ingest').includes(receipt.signer))!,
   }

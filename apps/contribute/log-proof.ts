@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeHex, decodeUtf8, equalBytes } from '#bytes'
 import { HashTree } from '#merkle'
-import { encodeLogLeaf, type LogLeaf, type Policy } from '#statements'
+import type { Envelope } from '#seal'
+import { encodeLogLeaf, logLeafOf, type KindName, type LogLeaf, type Policy } from '#statements'
 import {
   decodeTile,
   formatProof,
@@ -15,6 +16,7 @@ import {
 } from '#tlog'
 import { ContributeError } from './errors.ts'
 import type { NodeClient } from './node-client.ts'
+import type { LoggedStatement } from './state.ts'
 
 /** Where a node serves its log's files. */
 const LOG_PREFIX = '/log'
@@ -64,6 +66,23 @@ async function openLog(node: NodeClient, policy: Policy): Promise<VerifiedLog> {
       return proof
     },
   }
+}
+
+/** A statement's place in the log, as a node tells it. */
+interface Place {
+  readonly salt: string
+  readonly leafIndex: number
+}
+
+/** What is kept of a statement that the log has: whoever holds it can show it to anyone. Throws unless it is there. */
+export async function proveLogged(
+  log: VerifiedLog,
+  kind: KindName,
+  { digest, envelope }: { readonly digest: string; readonly envelope: Envelope },
+  { salt, leafIndex }: Place,
+): Promise<LoggedStatement> {
+  const logProof = await log.prove(leafIndex, logLeafOf(kind, digest, salt))
+  return { envelope, salt, leafIndex, logProof }
 }
 
 export interface VerifiedLog {

@@ -10,14 +10,12 @@ import type { Envelope, SigningKey } from '#seal'
 import {
   contributionReceipt,
   formatTime,
-  logLeafOf,
   openStatement,
   payeeCancellation,
   payeeChange,
   signStatement,
   standingOf,
   waitsUntil,
-  type KindName,
   type Payee,
   type PayeeCancellation,
   type PayeeChange,
@@ -26,7 +24,7 @@ import {
 } from '#statements'
 import { ContributeError } from './errors.ts'
 import { readPayee } from './inputs.ts'
-import { openLogOf } from './log-proof.ts'
+import { openLogOf, proveLogged } from './log-proof.ts'
 import { readOtherKey, makeOtherKey } from './other-key.ts'
 import {
   describePayee,
@@ -39,7 +37,6 @@ import {
 } from './payee-view.ts'
 import type { ContributePorts } from './ports.ts'
 import { openSession, type Session, type SessionOptions } from './session.ts'
-import type { LoggedStatement } from './state.ts'
 
 export interface PayeeOptions extends SessionOptions {
   /** The contributor's public key, where its own is lost. */
@@ -333,17 +330,6 @@ async function keep(
   const receipt = await openPayeeReceipt(its.envelope, expected)
   const size = Math.max(own.leafIndex, its.leafIndex) + 1
   const log = await ports.step('Checking the log', () => openLogOf(size, node, trusted.policy.predicate))
-  const proven = async (
-    of: KindName,
-    digest: string,
-    logged: Logged,
-    envelope: Envelope,
-  ): Promise<LoggedStatement> => ({
-    envelope,
-    salt: logged.salt,
-    leafIndex: logged.leafIndex,
-    logProof: await log.prove(logged.leafIndex, logLeafOf(of, digest, logged.salt)),
-  })
   const kept: KeptPayeeStatement = {
     format: 'fairweight/kept-payee-statement/v1',
     kind,
@@ -351,8 +337,8 @@ async function keep(
     contributor,
     digest: statement.digest,
     change,
-    statement: await proven(kind, statement.digest, own, statement.envelope),
-    receipt: await proven('payee-receipt', receipt.digest, its, receipt.envelope),
+    statement: await proveLogged(log, kind, statement, own),
+    receipt: await proveLogged(log, 'payee-receipt', receipt, its),
   }
   await home.writeJson(keptName(statement.digest), kept)
   return receipt.predicate

@@ -1,6 +1,7 @@
 /** Why a share is what it is, in a contributor's words: a line for each thing that raised it or kept it down. */
 import type { Account } from '#contributing'
 import { clearlyHelps, type Attribution, type ShareLeaf } from '#statements'
+import { nats, percent } from './figures.ts'
 
 export function whyShare(
   leaf: ShareLeaf,
@@ -64,14 +65,6 @@ function tokensOf({ score }: ShareLeaf, { tokenWeight }: Attribution): string[] 
 
 function leaveOneOutOf({ compare }: ShareLeaf): string {
   return compare.leaveOneOut === null ? '' : `, by leave-one-out ${percent(compare.leaveOneOut)}`
-}
-
-function nats(millionths: number): string {
-  return (millionths / 1e6).toFixed(4)
-}
-
-function percent(share: number): string {
-  return `${(share / 1e7).toFixed(2)} %`
 }
 
 function plural(count: number, word: string): string {

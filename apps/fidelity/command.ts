@@ -1,74 +1,78 @@
-/** `fairweight fidelity`: the operator has the shares measured again from another seed, while the model is served. */
-import { dirname, join } from 'node:path'
+/**
+ * `fairweight fidelity`: the operator has the shares measured again from another seed, while the model is served.
+ *
+ * Exit codes: 0 stated, or asked for with --no-wait; 1 refused or failed; 2 wrong use.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { fidelity, openStatement, readPublicRecord, type Fidelity } from '#statements'
+import { fidelity, openStatement, readPublicRecord, StatementError, type Fidelity } from '#statements'
+import { accountClient, type AccountClient } from '../accounts/client.ts'
+import { AccountError } from '../accounts/errors.ts'
+import { realPorts, type AccountPorts } from '../accounts/ports.ts'
+import { operatorToken } from '../accounts/secrets.ts'
 import type { FidelityView } from '../node/run/fidelity.ts'
-import { openHome, readJson } from '../start/home.ts'
-import { operatorClient } from '../start/operator-client.ts'
-
-type Client = ReturnType<typeof operatorClient>
 
 interface Options {
-  readonly node: string
+  readonly home?: string
   readonly wait: boolean
-  readonly json?: boolean
+  readonly json?: true
 }
 
-export function registerFidelity(program: Command): void {
+const ROUTE = '/v1/operator/fidelity'
+
+export function registerFidelity(program: Command, given: Partial<AccountPorts> = {}): void {
+  const ports = { ...realPorts, ...given }
   program
     .command('fidelity')
-    .description('measure the shares again from another seed, and state how far they agree')
-    .option('--node <url>', 'the node', 'http://127.0.0.1:8484')
+    .description('for operators: measure the shares again from another seed, and state how far they agree')
+    .argument('[url]', 'the node’s address', 'http://127.0.0.1:8484')
+    .option(
+      '--home <folder>',
+      'the pool’s data folder, for the operator’s token (else FAIRWEIGHT_OPERATOR_TOKEN)',
+    )
     .option('--no-wait', 'ask for it and leave; the node goes on by itself')
     .option('--json', 'print the result as JSON')
-    .addHelpText(
-      'after',
-      '\nRun it where FAIRWEIGHT_HOME (else .fairweight in the checkout) holds the operator’s secret. It takes about as long\nas measuring the shares did; stopped, it goes on where it was.',
-    )
-    .action(run)
+    .action(async (url: string, options: Options) => {
+      try {
+        const client = accountClient(url, await operatorToken(options.home, ports.env), ports)
+        const asked = (await client.post(ROUTE, {})) as FidelityView
+        const view = options.wait ? await ended(client, asked, ports) : asked
+        const stated = view.statement === null ? null : await statedBy(client, view.statement)
+        ports.print(
+          options.json ? `${JSON.stringify({ ...view, fidelity: stated })}\n` : describe(view, stated),
+        )
+      } catch (error) {
+        if (!(error instanceof AccountError || error instanceof StatementError)) throw error
+        ports.say(error.message)
+        process.exitCode = error instanceof AccountError ? error.exitCode : 1
+      }
+    })
 }
 
-async function run({ node, wait, json }: Options): Promise<void> {
-  const home = openHome(dirname(dirname(import.meta.dirname)), process.env)
-  const secret = (await readJson(join(home.root, 'operator', 'secret.json'))) as { token: string } | undefined
-  if (secret === undefined)
-    throw new Error(`${home.root} holds no operator’s secret: name its folder in FAIRWEIGHT_HOME.`)
-  const client = operatorClient(node.replace(/\/+$/, ''), secret.token)
-  const asked = await ask(client)
-  const view = wait ? await ended(client, asked) : asked
-  if (view.state === 'failed')
-    throw new Error('It failed; the node’s diagnostics say more. Run this again: what was measured is kept.')
-  const stated = view.statement === null ? null : await statedBy(node, view.statement)
-  process.stdout.write(json ? `${JSON.stringify({ ...view, fidelity: stated })}\n` : describe(view, stated))
-}
-
-async function ended(client: Client, asked: FidelityView): Promise<FidelityView> {
+async function ended(client: AccountClient, asked: FidelityView, ports: AccountPorts): Promise<FidelityView> {
   let view = asked
-  for (let told = -1; view.state === 'running'; view = await client.get('/v1/operator/fidelity')) {
+  for (let told = -1; view.state === 'running'; view = (await client.get(ROUTE)) as FidelityView) {
     if (view.done !== told && view.total > 0)
-      process.stderr.write(`Measuring again: ${view.done} of ${view.total} coalitions\n`)
+      ports.say(`Measuring again: ${view.done} of ${view.total} coalitions`)
     told = view.done
     await sleep(1000)
   }
+  if (view.state === 'failed')
+    throw new AccountError(
+      1,
+      'It failed; the node’s diagnostics say more. Run this again: what was measured is kept.',
+    )
   return view
 }
 
-async function ask(client: Client): Promise<FidelityView> {
-  const answer = await client.post('/v1/operator/fidelity')
-  const refused = answer['error'] as { message?: string } | undefined
-  if (refused !== undefined) throw new Error(refused.message ?? 'the node refused')
-  return answer as unknown as FidelityView
-}
-
-async function statedBy(node: string, digest: string): Promise<Fidelity> {
-  const record = readPublicRecord(await (await fetch(`${node}/v1/record`)).json())
+async function statedBy(client: AccountClient, digest: string): Promise<Fidelity> {
+  const record = readPublicRecord(await client.get('/v1/record'))
   for (const { kind, envelope } of record.statements) {
     if (kind !== 'fidelity') continue
     const statement = await openStatement(fidelity, envelope)
     if (statement.digest === digest) return statement.predicate
   }
-  throw new Error('the node’s public record does not show the statement yet')
+  throw new AccountError(1, 'The node’s public record does not show the statement yet. Run this again.')
 }
 
 function describe({ state, done, total }: FidelityView, stated: Fidelity | null): string {

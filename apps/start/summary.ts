@@ -1,6 +1,7 @@
 /** The last screen: what was contributed, what was learned, who earns how much, and what to do next. */
 import Table from 'cli-table3'
 import { trainingReceipt, openStatement, readPublicRecord, type TrainingReceipt } from '#statements'
+import { nats, percent } from '../contribute/figures.ts'
 import type { Contribution, Contributor, StatementOfContributor } from './contributors.ts'
 
 export interface SummaryInput {
@@ -49,7 +50,7 @@ export function summary({ contributors, training, url, home, environment }: Summ
   return [
     'What was contributed, and who earns how much',
     given.toString(),
-    ...measuredLines(contributors, home),
+    ...measuredLines(contributors, home, url),
     '',
     'What the model learned: right answers before and after, to questions that nobody contributed',
     learned.toString(),
@@ -66,7 +67,7 @@ export function summary({ contributors, training, url, home, environment }: Summ
 }
 
 /** What was measured of each, and what other methods would have paid. */
-function measuredLines(contributors: SummaryInput['contributors'], home: string): string[] {
+function measuredLines(contributors: SummaryInput['contributors'], home: string, url: string): string[] {
   const estimate = contributors.find(({ stated }) => stated.measured?.estimate)?.stated.measured?.estimate
   if (!estimate)
     return [
@@ -98,16 +99,9 @@ function measuredLines(contributors: SummaryInput['contributors'], home: string)
     `Shapley values in nats a question: ${all} coalitions retrained, ${estimate.seeds === 1 ? '1 seed' : `${estimate.seeds} seeds`}, ` +
       `${estimate.questions} secret questions.`,
     `The base has ${nats(estimate.empty)}, all together ${nats(estimate.full)}. Alike: items with an answer that somebody gave before.`,
-    `A picture: ${home}/operator/shares.svg. How far another seed would agree is not measured yet: fairweight fidelity does that.`,
+    `A picture: ${home}/operator/shares.svg. How far another seed would agree is not measured yet; this does it:`,
+    `  npx fairweight fidelity ${url} --home ${home}`,
   ]
-}
-
-function nats(millionths: number): string {
-  return (millionths / 1e6).toFixed(4)
-}
-
-function percent(share: number): string {
-  return `${(share / 1e7).toFixed(2)} %`
 }
 
 /** What the attacks on the trained model got out of it, in one line. */

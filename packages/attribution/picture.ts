@@ -3,6 +3,7 @@
  *
  * Names come from people: everything that is written into the picture is escaped.
  */
+import { escapeMarkup } from '#bytes'
 import { TOTAL_SHARES } from '#statements'
 
 export interface PicturedShare {
@@ -31,8 +32,8 @@ export function sharesPicture(title: string, shares: readonly PicturedShare[]): 
   const described = shares.map((one) => `${one.name} ${percent(one.share)}${errorText(one)}`).join('; ')
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="t d">`,
-    `<title id="t">${escape(title)}</title><desc id="d">${escape(described)}</desc><style>${STYLE}</style>`,
-    `<text x="16" y="26">${escape(title)}</text>`,
+    `<title id="t">${escapeMarkup(title)}</title><desc id="d">${escapeMarkup(described)}</desc><style>${STYLE}</style>`,
+    `<text x="16" y="26">${escapeMarkup(title)}</text>`,
     ...shares.flatMap((one, at) => rowOf(one, TOP + at * ROW, x)),
     `<line class="axis" x1="${LEFT}" y1="${TOP - 6}" x2="${LEFT}" y2="${height - 32}"/>`,
     `<text class="small" x="16" y="${height - 12}">Lines: one standard error of what was measured, to both sides.</text>`,
@@ -55,7 +56,7 @@ function rowOf(one: PicturedShare, y: number, x: (parts: number) => number): str
           ),
         ]
   return [
-    `<text x="${LEFT - 10}" y="${y + 16}" text-anchor="end">${escape(shortened(one.name))}</text>`,
+    `<text x="${LEFT - 10}" y="${y + 16}" text-anchor="end">${escapeMarkup(shortened(one.name))}</text>`,
     bar,
     ...whisker,
     `<text x="${Math.max(to, x(share)) + 8}" y="${y + 16}">${percent(share)}</text>`,
@@ -77,12 +78,4 @@ function shortened(name: string): string {
 
 function round(value: number): number {
   return Math.round(value * 10) / 10
-}
-
-function escape(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
 }

@@ -3,12 +3,12 @@ import { attributionParts } from '#attribution'
 import { deriveSecret, encodeHex } from '#bytes'
 import { alikeAnswers, type Composition } from '#mixing'
 import { attribution, formatTime } from '#statements'
+import { playersOf } from './coalition-job.ts'
 import { receiptOf } from './adapter.ts'
 import { measure, type Measured } from './measure.ts'
 import { included } from './mix.ts'
 import { move, recompose } from './move.ts'
 import type { Step } from './ports.ts'
-import { playersOf } from './retrain.ts'
 
 /** Receipt → shares. */
 export const attributeRun: Step = async (parts, run, board, signal) => {
