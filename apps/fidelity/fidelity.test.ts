@@ -15,7 +15,7 @@ async function run(
   registerFidelity(program, {
     env: { FAIRWEIGHT_OPERATOR_TOKEN: 'fwop-secret' },
     fetch: async (input, init) => {
-      const url = String(input)
+      const url = input instanceof Request ? input.url : input.toString()
       asked.push({ url, authorization: new Headers(init?.headers).get('authorization') })
       const [status, body] = answers[new URL(url).pathname] ?? [404, {}]
       return Response.json(body, { status })
