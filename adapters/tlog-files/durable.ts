@@ -3,6 +3,7 @@
  *
  * One writer at a time: the temporary name is fixed, so that a leftover of a crash is written over.
  */
+import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Bytes } from '#bytes'
@@ -27,10 +28,18 @@ export const writeDurably: WriteFile = async (directory, name, bytes, mode = 0o6
 /** Returns once the folder exists whatever happens next. */
 export async function makeFolder(folder: string): Promise<void> {
   const path = resolve(folder)
-  const first = await mkdir(path, { recursive: true })
-  if (first === undefined) return
-  // Each new folder is a name in the one above it, and that name must survive too.
-  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
+  const missing: string[] = []
+  for (let at = path; !existsSync(at); at = dirname(at)) missing.push(at)
+  // Throws where a file has the name.
+  if (missing.length === 0) await mkdir(path, { recursive: true })
+  // One by one: where a file system refuses new folders as if the one above were absent (/proc), Node's recursive
+  // mkdir tries for ever. Each new folder is a name in the one above it, and that name must survive too.
+  for (const one of missing.toReversed()) {
+    await mkdir(one).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+    await syncFolder(dirname(one))
+  }
 }
 
 /** The file's bytes, or null where there is none. */

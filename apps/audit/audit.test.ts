@@ -144,6 +144,14 @@ test('an exported folder audits alike without the network', async () => {
   assert.match(again.told.err, /is not empty/)
 })
 
+test('a folder that cannot be made ends the export and does not keep it waiting', async () => {
+  const { ports, told } = world()
+  const target = process.platform === 'linux' ? '/proc/fairweight-export' : join(folder, 'file/below')
+  await writeFile(join(folder, 'file'), '')
+  assert.equal(await served({}, (url) => runExport(url, target, ports)), 2)
+  assert.match(told.err, /cannot be written/)
+})
+
 const gone: Handler = (_request, response) => response.writeHead(404).end()
 
 test('a bundle that has been filled since is read in full, as far as the checkpoint goes', async () => {

@@ -1,6 +1,7 @@
 /** `fairweight export`: a pool's public files in a folder, for an audit without the pool, today or in years. */
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '#adapters/tlog-files'
 import { ReadError } from './errors.ts'
 import { CHECKPOINT_PATH, readPoolFiles } from './pool-files.ts'
 import type { AuditPorts } from './run.ts'
@@ -28,7 +29,7 @@ export async function runExport(url: string, folder: string, ports: AuditPorts):
 /** Old files beside new ones would be one pool to whoever reads the folder. */
 async function claimFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     if ((await readdir(folder)).length === 0) return
   } catch (error) {
     throw new ReadError(
